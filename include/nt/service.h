@@ -1,0 +1,36 @@
+/* The service manager's values that FSP_SERVICE embeds. */
+#ifndef USERDRIVE_NT_SERVICE_H
+#define USERDRIVE_NT_SERVICE_H
+
+#include "nt/types.h"
+
+typedef HANDLE SERVICE_STATUS_HANDLE;
+
+typedef struct _SERVICE_STATUS {
+	DWORD dwServiceType;
+	DWORD dwCurrentState;
+	DWORD dwControlsAccepted;
+	DWORD dwWin32ExitCode;
+	DWORD dwServiceSpecificExitCode;
+	DWORD dwCheckPoint;
+	DWORD dwWaitHint;
+} SERVICE_STATUS, *LPSERVICE_STATUS;
+
+#define SERVICE_STOPPED 1u
+#define SERVICE_START_PENDING 2u
+#define SERVICE_STOP_PENDING 3u
+#define SERVICE_RUNNING 4u
+#define SERVICE_ACCEPT_STOP 0x1u
+#define SERVICE_ACCEPT_PAUSE_CONTINUE 0x2u
+#define SERVICE_ACCEPT_SHUTDOWN 0x4u
+#define SERVICE_ACCEPT_PARAMCHANGE 0x8u
+#define SERVICE_CONTROL_STOP 1u
+#define SERVICE_CONTROL_INTERROGATE 4u
+#define SERVICE_CONTROL_SHUTDOWN 5u
+#define SERVICE_CONTROL_PARAMCHANGE 6u
+
+#define EVENTLOG_ERROR_TYPE 1u
+#define EVENTLOG_WARNING_TYPE 2u
+#define EVENTLOG_INFORMATION_TYPE 4u
+
+#endif
