@@ -9,7 +9,8 @@
  *  - well-formed UTF-8 maps to its UTF-16;
  *  - bytes 01h-1Fh and " * : < > ? \ | , which NT names cannot hold, travel as U+F000|c;
  *  - a byte b >= 80h that is not part of well-formed UTF-8 travels as U+F000|b;
- *  - a real U+F0xx character is escaped byte by byte, so that it cannot be mistaken for these;
+ *  - a real U+F0xx character that could be mistaken for one of these is escaped byte by byte
+ *    (the others, such as U+F041, stay themselves, so that NT names with them can be opened);
  *  - a lone surrogate from the NT side is its three WTF-8 bytes.
  */
 #ifndef USERDRIVE_BASE_TEXT_NAMES_H
@@ -40,14 +41,15 @@ NODISCARD int utf16_from_utf8(const char *src, uint16_t **ret_units); /* 0, -EIL
 NODISCARD int utf8_from_utf16(const uint16_t *src, char **ret_utf8);  /* 0, -ENOMEM */
 
 size_t utf16_len(const uint16_t *s);
-/* NT's upper case: one unit to one unit, by the simple Unicode mapping of the BMP. */
+/* NT's upper case: one unit to one unit, by the simple Unicode mapping of the BMP where that
+ * can be undone (dotless i is not I). */
 uint16_t utf16_upcase(uint16_t c);
 void utf16_upcase_n(uint16_t *s, size_t n_units);
 /* Ordinal by unit; fold_case compares upper-cased units. <0, 0, >0. */
 int utf16_compare(const uint16_t *a, size_t na, const uint16_t *b, size_t nb, bool fold_case);
 uint32_t utf16_hash(const uint16_t *s, size_t n_units, bool fold_case);
 /* Wildcards * ? and the DOS forms < > " as FsRtlIsNameInExpression; pattern upper-cased by the
- * caller when fold_case. */
+ * caller when fold_case. A name longer than 1023 units matches only "*". */
 bool utf16_match(const uint16_t *pattern, size_t n_pattern, const uint16_t *name, size_t n_name,
 		 bool fold_case);
 bool utf16_has_wildcards(const uint16_t *s, size_t n_units);
