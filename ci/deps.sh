@@ -1,0 +1,50 @@
+#!/bin/sh
+# Installs what a tier needs on Debian 12, or says what is missing elsewhere.
+# usage: ci/deps.sh build|test|demo|check
+set -eu
+
+tier=${1:-build}
+build="gcc g++ make pkg-config meson ninja-build liburing-dev libutf8proc-dev libsystemd-dev"
+test="$build libcmocka-dev fuse3 clang python3 attr acl procps util-linux manpages-dev mandoc"
+demo="$build fuse3 git fio sqlite3 rsync findutils procps util-linux python3"
+check="$test $demo clang-tidy cppcheck valgrind libclang-rt-14-dev"
+
+case $tier in
+build) want=$build ;;
+test) want=$test ;;
+demo) want=$demo ;;
+check) want=$check ;;
+*) echo "ci/deps.sh: unknown tier '$tier' (build, test, demo, check)" >&2; exit 2 ;;
+esac
+
+missing=
+for package in $want; do
+	status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+	[ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "ci/deps.sh: this is not a Debian system; please install the equivalents of:$missing" >&2
+	exit 1
+fi
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	if command -v sudo >/dev/null; then
+		as_root=sudo
+	else
+		echo "ci/deps.sh: not root and no sudo; please install:$missing" >&2
+		exit 1
+	fi
+fi
+echo "Installing:$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+if ! { $as_root apt-get update && $as_root apt-get install -y --no-install-recommends $missing; } \
+	>"$log" 2>&1 </dev/null; then
+	cat "$log" >&2
+	echo "ci/deps.sh: apt-get could not install:$missing" >&2
+	exit 1
+fi
