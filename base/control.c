@@ -107,7 +107,8 @@ peer_is_allowed(int fd)
 		return false;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
-	log_warn("control", "refused a peer pid=%d uid=%u", (int)peer.pid, (unsigned)peer.uid);
+	log_warn("control", "refused a peer pid=%d uid=%u", (int)peer.pid,
+		 (unsigned)peer.uid);
 	return false;
 }
 
@@ -182,7 +183,8 @@ serve(void *arg)
 		if (fds[0].revents)
 			return NULL;
 		CLEANUP(close_fd)
-		int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(server->listen_fd, NULL, NULL,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			serve_peer(server, fd);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
@@ -224,7 +226,8 @@ open_sockets(struct control_server *server)
 	const char *path = server->address.sun_path;
 
 	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	server->listen_fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (server->stop_fd < 0 || server->listen_fd < 0)
 		return -errno;
 	/* Left by a process that had our number before. */
@@ -315,7 +318,8 @@ pid_of_socket(const char *name)
 	unsigned number;
 
 	if (name[0] < '1' || name[0] > '9' ||
-	    sscanf(name, "%9d-%9u.sock%n", &pid, &number, &end) != 2 || end == 0 || name[end])
+	    sscanf(name, "%9d-%9u.sock%n", &pid, &number, &end) != 2 || end == 0 ||
+	    name[end])
 		return 0;
 	return pid;
 }
@@ -354,7 +358,7 @@ is_verb(const char *verb)
 	return n > 0 && n <= CONTROL_VERB_MAX && !strchr(verb, '\n');
 }
 
-/* A full queue answers EAGAIN at once and cannot be polled for: tries again until the deadline. */
+/* A full queue answers EAGAIN at once and cannot be polled for: tries again. */
 static int
 conn_connect(const struct conn *c, const struct sockaddr_un *address)
 {

@@ -12,7 +12,7 @@
 
 enum {
 	CONTROL_VERB_MAX = 255,        /* bytes, without the newline */
-	CONTROL_PEER_MS = 2000,        /* for a peer to send its verb, and again to take the answer */
+	CONTROL_PEER_MS = 2000,        /* to send the verb, and again to take the answer */
 	CONTROL_REPLY_MAX = 16u << 20, /* bytes that control_call accepts */
 };
 

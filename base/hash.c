@@ -26,7 +26,8 @@ hash_fini(struct hash_table *t)
 }
 
 struct hash_node *
-hash_find(const struct hash_table *t, uint32_t hash, hash_equal_fn *equal, const void *key)
+hash_find(const struct hash_table *t, uint32_t hash, hash_equal_fn *equal,
+	  const void *key)
 {
 	if (t->n_items == 0)
 		return NULL;

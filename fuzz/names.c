@@ -1,4 +1,5 @@
-/* The name map must bring every POSIX name back, and never read or write past its buffers. */
+/* The name map must bring every POSIX name back, and never read or write past its
+ * buffers. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/text/names.h"

@@ -1,8 +1,8 @@
 /*
  * The name map. Both directions go token by token; a token's units map back to its bytes
  * without looking at the neighbours, with one exception: a high and a low surrogate that
- * happen to meet are read back as one character. surrogate_stands_alone() keeps them apart, so
- * that every byte string survives the way there and back.
+ * happen to meet are read back as one character. surrogate_stands_alone() keeps them
+ * apart, so that every byte string survives the way there and back.
  */
 #include "base/text/names.h"
 
@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The characters of ASCII that NT names cannot hold; '/' separates and never gets here. */
+/* The ASCII characters that NT names cannot hold; '/' separates and never gets here. */
 static const uint8_t nt_forbids[128] = {
-	[0x01 ... 0x1f] = 1, ['"'] = 1, ['*'] = 1, [':'] = 1, ['<'] = 1,
+	[0x01 ... 0x1f] = 1, ['"'] = 1, ['*'] = 1,  [':'] = 1, ['<'] = 1,
 	['>'] = 1,	     ['?'] = 1, ['\\'] = 1, ['|'] = 1,
 };
 
@@ -39,14 +39,14 @@ stands_for_byte(uint32_t c)
 }
 
 /*
- * Decodes the character at s (n >= 1 bytes left), in generalized UTF-8: surrogates are let
- * through. Returns its length, or 0 when the bytes are no such character.
+ * Decodes the character at s (n >= 1 bytes left), in generalized UTF-8: surrogates are
+ * let through. Returns its length, or 0 when the bytes are no such character.
  */
 static size_t
 utf8_decode(const uint8_t *s, size_t n, uint32_t *ret_char)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t length = s[0] < 0x80 ? 1
+	size_t length = s[0] < 0x80   ? 1
 			: s[0] < 0xc2 ? 0
 			: s[0] < 0xe0 ? 2
 			: s[0] < 0xf0 ? 3
@@ -160,7 +160,7 @@ converted(const void *dst, size_t n, size_t cap)
 	return (int)n;
 }
 
-/* Whether surrogate c may travel as itself: not a high one that a low one follows at s. */
+/* Whether a surrogate may travel as itself: not a high one that a low one follows. */
 static bool
 surrogate_stands_alone(uint32_t c, const uint8_t *s, size_t n)
 {
@@ -224,7 +224,8 @@ name_to_posix(const uint16_t *src, size_t n_units, enum text_kind kind, char *ds
 		uint32_t c = src[i];
 
 		if (c < 0x80) {
-			bytes_put(&out, c == '\\' && kind == TEXT_PATH ? '/' : (uint8_t)c);
+			bytes_put(&out,
+				  c == '\\' && kind == TEXT_PATH ? '/' : (uint8_t)c);
 			i++;
 			continue;
 		}

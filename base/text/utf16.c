@@ -10,9 +10,10 @@ static uint16_t upcase_table[0x10000];
 static pthread_once_t upcase_once = PTHREAD_ONCE_INIT;
 
 /*
- * NT upper-cases a unit only when lower-casing leads back. So dotless i is not I, long s is not
- * S, final sigma is not sigma: two names that NT keeps apart must not become one. Sharp s has no
- * simple upper case (utf8proc offers the capital of 2008, NT does not take it).
+ * NT upper-cases a unit only when lower-casing leads back. So dotless i is not I, long s
+ * is not S, final sigma is not sigma: two names that NT keeps apart must not become one.
+ * Sharp s has no simple upper case (utf8proc offers the capital of 2008, NT does not take
+ * it).
  */
 static uint16_t
 upcase_by_unicode(uint16_t c)
@@ -116,17 +117,18 @@ utf16_has_wildcards(const uint16_t *s, size_t n_units)
 }
 
 /*
- * Matching follows all ways through the pattern at once: after k pattern units, reached[i] says
- * that they can match the first i units of the name. Cost is at most pattern x name; there is no
- * backtracking to blow up. (Greedy matching is not enough: DOS_STAR cannot cross the last period,
- * so a later start may get further than an earlier one.)
+ * Matching follows all ways through the pattern at once: after k pattern units,
+ * reached[i] says that they can match the first i units of the name. Cost is at most
+ * pattern x name; there is no backtracking to blow up. (Greedy matching is not enough:
+ * DOS_STAR cannot cross the last period, so a later start may get further than an earlier
+ * one.)
  */
 enum { MATCH_MAX_UNITS = 1023 }; /* four times the longest component */
 
 struct matcher {
 	const uint16_t *name;
 	size_t n;
-	size_t last_dot; /* n when there is none */
+	size_t last_dot;  /* n when there is none */
 	size_t low, high; /* every reached position is in low..high */
 	bool fold_case;
 	bool reached[MATCH_MAX_UNITS + 1];
@@ -190,10 +192,11 @@ match_spread(struct matcher *m, size_t from, size_t to)
 }
 
 bool
-utf16_match(const uint16_t *pattern, size_t n_pattern, const uint16_t *name, size_t n_name,
-	    bool fold_case)
+utf16_match(const uint16_t *pattern, size_t n_pattern, const uint16_t *name,
+	    size_t n_name, bool fold_case)
 {
-	struct matcher m = {.name = name, .n = n_name, .last_dot = n_name, .fold_case = fold_case};
+	struct matcher m = {
+		.name = name, .n = n_name, .last_dot = n_name, .fold_case = fold_case};
 
 	if (n_pattern == 0 || n_name == 0)
 		return n_pattern == n_name;

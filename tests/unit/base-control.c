@@ -1,4 +1,5 @@
-/* A control socket that a peer can hang, or that outlives its process, makes "list" hang or lie. */
+/* A control socket that a peer can hang, or that outlives its process, makes "list" hang
+ * or lie. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <errno.h>
@@ -117,7 +118,8 @@ a_long_answer_arrives_whole(void **state)
 {
 	struct buf reply = BUF_INIT;
 
-	assert_int_equal(control_call(control_server_path(*state), "big", CALL_MS, &reply), 0);
+	assert_int_equal(
+		control_call(control_server_path(*state), "big", CALL_MS, &reply), 0);
 	assert_int_equal(reply.n, 1000008);
 	buf_fini(&reply);
 }
@@ -130,9 +132,13 @@ an_impossible_verb_is_refused_before_it_is_sent(void **state)
 
 	memset(verb, 'v', sizeof(verb));
 	verb[sizeof(verb) - 1] = 0;
-	assert_int_equal(control_call(control_server_path(*state), "a\nb", CALL_MS, &reply), -EINVAL);
-	assert_int_equal(control_call(control_server_path(*state), "", CALL_MS, &reply), -EINVAL);
-	assert_int_equal(control_call(control_server_path(*state), verb, CALL_MS, &reply), -EINVAL);
+	assert_int_equal(
+		control_call(control_server_path(*state), "a\nb", CALL_MS, &reply),
+		-EINVAL);
+	assert_int_equal(control_call(control_server_path(*state), "", CALL_MS, &reply),
+			 -EINVAL);
+	assert_int_equal(control_call(control_server_path(*state), verb, CALL_MS, &reply),
+			 -EINVAL);
 	verb[CONTROL_VERB_MAX] = 0;
 	assert_answer(control_server_path(*state), verb, "{\"error\":\"EOPNOTSUPP\"}\n");
 	buf_fini(&reply);
@@ -158,8 +164,9 @@ no_answer_is_a_protocol_error(void **state)
 {
 	struct buf reply = BUF_INIT;
 
-	assert_int_equal(control_call(control_server_path(*state), "nothing", CALL_MS, &reply),
-			 -EPROTO);
+	assert_int_equal(
+		control_call(control_server_path(*state), "nothing", CALL_MS, &reply),
+		-EPROTO);
 	buf_fini(&reply);
 }
 
@@ -242,7 +249,8 @@ a_server_that_does_not_answer_times_out(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(control_call(address.sun_path, "info", 50, &reply), -ETIMEDOUT);
 	close(fd);
-	assert_int_equal(control_call(address.sun_path, "info", 50, &reply), -ECONNREFUSED);
+	assert_int_equal(control_call(address.sun_path, "info", 50, &reply),
+			 -ECONNREFUSED);
 	unlink(address.sun_path);
 	assert_int_equal(control_call(address.sun_path, "info", 50, &reply), -ENOENT);
 	buf_fini(&reply);
@@ -295,7 +303,8 @@ sockets_of_the_dead_are_removed(void **state)
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	snprintf(dead, sizeof(dead), "%s/control/%d-0.sock", scratch, (int)child);
 	snprintf(other, sizeof(other), "%s/control/%d-0.sock.bak", scratch, (int)child);
-	assert_int_equal(mknod(dead, S_IFREG | 0600, 0) | mknod(other, S_IFREG | 0600, 0), 0);
+	assert_int_equal(mknod(dead, S_IFREG | 0600, 0) | mknod(other, S_IFREG | 0600, 0),
+			 0);
 	assert_int_equal(control_list(remember, &seen), 0);
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(access(dead, F_OK), -1);

@@ -17,7 +17,8 @@
 
 /* Runs a program that becomes a daemon and then body; its exit code and its stderr. */
 static int
-run(void (*body)(struct daemonize *d, int report_fd), int report_fd, char *messages, size_t cap)
+run(void (*body)(struct daemonize *d, int report_fd), int report_fd, char *messages,
+    size_t cap)
 {
 	int status, fds[2];
 	size_t n = 0;
@@ -65,7 +66,8 @@ become_ready(struct daemonize *d, int report_fd)
 	r.pid = getpid();
 	if (!getcwd(r.cwd, sizeof(r.cwd)))
 		_exit(1);
-	r.stderr_is_null = fstat(2, &err_stat) == 0 && stat("/dev/null", &null_stat) == 0 &&
+	r.stderr_is_null = fstat(2, &err_stat) == 0 &&
+			   stat("/dev/null", &null_stat) == 0 &&
 			   err_stat.st_rdev == null_stat.st_rdev;
 	if (write(report_fd, &r, sizeof(r)) != sizeof(r))
 		_exit(1);
@@ -144,7 +146,8 @@ the_foreground_needs_no_verdict(void **state)
 	daemonize_failed(&d, 2);
 }
 
-/* Someone pressed Ctrl-C: the daemon learns that nobody waits, and is not killed by it. */
+/* Someone pressed Ctrl-C: the daemon learns that nobody waits, and is not killed by it.
+ */
 static void
 a_parent_that_went_away_is_told(void **state)
 {

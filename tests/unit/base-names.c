@@ -1,4 +1,5 @@
-/* A POSIX name that does not survive the way to UTF-16 and back is a file nobody can open. */
+/* A POSIX name that does not survive the way to UTF-16 and back is a file nobody can
+ * open. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <errno.h>
@@ -19,14 +20,16 @@ assert_round_trip(const char *bytes, size_t n, enum text_kind kind)
 	assert_in_range(n_units, 0, n);
 	assert_int_equal(name_from_posix(bytes, n, kind, NULL, 0), n_units);
 	for (int i = 0; i < n_units; i++)
-		assert_true(units[i] >= 0x20 && (units[i] > 0x7f || !strchr("\"*:<>?|/", units[i])));
+		assert_true(units[i] >= 0x20 &&
+			    (units[i] > 0x7f || !strchr("\"*:<>?|/", units[i])));
 	int n_back = name_to_posix(units, (size_t)n_units, kind, back, sizeof(back));
 	assert_int_equal(n_back, n);
 	assert_memory_equal(back, bytes, n);
 }
 
 static void
-assert_maps(const char *bytes, const uint16_t *expected, size_t n_expected, enum text_kind kind)
+assert_maps(const char *bytes, const uint16_t *expected, size_t n_expected,
+	    enum text_kind kind)
 {
 	uint16_t units[64];
 	int n = name_from_posix(bytes, strlen(bytes), kind, units, ARRAY_SIZE(units));
@@ -40,14 +43,15 @@ static void
 well_formed_text_is_its_utf16(void **state)
 {
 	assert_maps("plain.txt", U(u"plain.txt"), TEXT_COMPONENT);
-	assert_maps("na\xc3\xafve \xe2\x82\xac \xf0\x9f\x98\x80", U(u"na\u00efve \u20ac \U0001F600"),
-		    TEXT_COMPONENT);
+	assert_maps("na\xc3\xafve \xe2\x82\xac \xf0\x9f\x98\x80",
+		    U(u"na\u00efve \u20ac \U0001F600"), TEXT_COMPONENT);
 }
 
 static void
 characters_nt_forbids_travel_in_the_private_area(void **state)
 {
-	assert_maps("a\x01\x1f\"*:<>?\\|", U(u"a\uf001\uf01f\uf022\uf02a\uf03a\uf03c\uf03e\uf03f\uf05c\uf07c"),
+	assert_maps("a\x01\x1f\"*:<>?\\|",
+		    U(u"a\uf001\uf01f\uf022\uf02a\uf03a\uf03c\uf03e\uf03f\uf05c\uf07c"),
 		    TEXT_COMPONENT);
 }
 
@@ -62,14 +66,16 @@ invalid_bytes_travel_in_the_private_area(void **state)
 {
 	assert_maps("a\xff\x80\xe2\x82", U(u"a\uf0ff\uf080\uf0e2\uf082"), TEXT_COMPONENT);
 	/* Overlong '/', and beyond U+10FFFF. */
-	assert_maps("\xc0\xaf\xe0\x80\xaf", U(u"\uf0c0\uf0af\uf0e0\uf080\uf0af"), TEXT_COMPONENT);
+	assert_maps("\xc0\xaf\xe0\x80\xaf", U(u"\uf0c0\uf0af\uf0e0\uf080\uf0af"),
+		    TEXT_COMPONENT);
 	assert_maps("\xf4\x90\x80\x80", U(u"\uf0f4\uf090\uf080\uf080"), TEXT_COMPONENT);
 }
 
 static void
 real_private_characters_are_not_mistaken(void **state)
 {
-	/* U+F03A would read back as ':'; U+F041 cannot be mistaken; U+F000 must not end a name. */
+	/* U+F03A would read back as ':'; U+F041 cannot be mistaken; U+F000 must not end a
+	 * name. */
 	assert_maps("\xef\x80\xba", U(u"\uf0ef\uf080\uf0ba"), TEXT_COMPONENT);
 	assert_maps("\xef\x81\x81", U(u"\uf041"), TEXT_COMPONENT);
 	assert_maps("\xef\x80\x80", U(u"\uf000"), TEXT_COMPONENT);
@@ -78,31 +84,36 @@ real_private_characters_are_not_mistaken(void **state)
 static void
 surrogate_bytes_do_not_merge(void **state)
 {
-	static const uint16_t high[] = {0xd83d}, escaped[] = {0xf0ed, 0xf0a0, 0xf0bd, 0xde00};
+	static const uint16_t high[] = {0xd83d},
+			      escaped[] = {0xf0ed, 0xf0a0, 0xf0bd, 0xde00};
 
 	assert_maps("\xed\xa0\xbd", high, 1, TEXT_COMPONENT);
 	assert_maps("\xed\xa0\xbd\xed\xb8\x80", escaped, 4, TEXT_COMPONENT);
 }
 
-/* Strings over the bytes at which any decision of the decoder changes, up to four long. */
+/* Strings over the bytes at which any decision of the decoder changes, up to four long.
+ */
 static void
 every_mix_of_critical_bytes_round_trips(void **state)
 {
-	static const uint8_t critical[] = {'/' + 1, 'A', ':', 0x01, 0x80, 0x81, 0x82, 0x83, 0x90, 0x9f,
-					   0xa0, 0xaf, 0xb0, 0xba, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
-					   0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff};
+	static const uint8_t critical[] = {'/' + 1, 'A',  ':',	0x01, 0x80, 0x81, 0x82,
+					   0x83,    0x90, 0x9f, 0xa0, 0xaf, 0xb0, 0xba,
+					   0xbf,    0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xed,
+					   0xef,    0xf0, 0xf4, 0xf5, 0xff};
 	size_t k = ARRAY_SIZE(critical);
 
 	for (size_t i = 0; i < k * k * k * k; i++) {
 		char s[4] = {(char)critical[i % k], (char)critical[i / k % k],
-			     (char)critical[i / k / k % k], (char)critical[i / k / k / k]};
+			     (char)critical[i / k / k % k],
+			     (char)critical[i / k / k / k]};
 		uint16_t units[4];
 		char back[12];
 		int n = name_from_posix(s, 4, TEXT_COMPONENT, units, 4);
-		if (n < 0 || name_to_posix(units, (size_t)n, TEXT_COMPONENT, back, 12) != 4 ||
+		if (n < 0 ||
+		    name_to_posix(units, (size_t)n, TEXT_COMPONENT, back, 12) != 4 ||
 		    memcmp(back, s, 4) != 0)
-			fail_msg("%02x %02x %02x %02x", s[0] & 0xff, s[1] & 0xff, s[2] & 0xff,
-				 s[3] & 0xff);
+			fail_msg("%02x %02x %02x %02x", s[0] & 0xff, s[1] & 0xff,
+				 s[2] & 0xff, s[3] & 0xff);
 	}
 }
 
@@ -131,11 +142,13 @@ nt_units_round_trip(void **state)
 	for (uint32_t c = 1; c < 0x10000; c++) {
 		uint16_t unit = (uint16_t)c, back;
 		char bytes[4];
-		if (c < 0x20 || (c < 0x80 && strchr("\"*:<>?|\\/", (int)c)) || (c >= 0xf080 && c <= 0xf0ff))
+		if (c < 0x20 || (c < 0x80 && strchr("\"*:<>?|\\/", (int)c)) ||
+		    (c >= 0xf080 && c <= 0xf0ff))
 			continue;
 		int n = name_to_posix(&unit, 1, TEXT_COMPONENT, bytes, sizeof(bytes));
 		assert_true(n > 0);
-		assert_int_equal(name_from_posix(bytes, (size_t)n, TEXT_COMPONENT, &back, 1), 1);
+		assert_int_equal(
+			name_from_posix(bytes, (size_t)n, TEXT_COMPONENT, &back, 1), 1);
 		assert_int_equal(back, unit);
 	}
 }
@@ -146,9 +159,11 @@ a_full_buffer_is_told(void **state)
 	uint16_t units[2];
 	char bytes[2];
 
-	assert_int_equal(name_from_posix("abc", 3, TEXT_COMPONENT, units, 2), -ENAMETOOLONG);
+	assert_int_equal(name_from_posix("abc", 3, TEXT_COMPONENT, units, 2),
+			 -ENAMETOOLONG);
 	assert_int_equal(name_from_posix("ab", 2, TEXT_COMPONENT, units, 2), 2);
-	assert_int_equal(name_to_posix(U(u"\u20ac"), TEXT_COMPONENT, bytes, 2), -ENAMETOOLONG);
+	assert_int_equal(name_to_posix(U(u"\u20ac"), TEXT_COMPONENT, bytes, 2),
+			 -ENAMETOOLONG);
 }
 
 static void
@@ -189,7 +204,8 @@ static void
 upper_case_is_stable(void **state)
 {
 	for (uint32_t c = 0; c < 0x10000; c++)
-		assert_int_equal(utf16_upcase(utf16_upcase((uint16_t)c)), utf16_upcase((uint16_t)c));
+		assert_int_equal(utf16_upcase(utf16_upcase((uint16_t)c)),
+				 utf16_upcase((uint16_t)c));
 }
 
 static void
@@ -205,7 +221,8 @@ compare_orders_by_unit(void **state)
 static void
 hash_agrees_with_compare(void **state)
 {
-	assert_int_equal(utf16_hash(U(u"R\u00e9sum\u00e9"), true), utf16_hash(U(u"r\u00c9SUM\u00c9"), true));
+	assert_int_equal(utf16_hash(U(u"R\u00e9sum\u00e9"), true),
+			 utf16_hash(U(u"r\u00c9SUM\u00c9"), true));
 	assert_int_not_equal(utf16_hash(U(u"a"), false), utf16_hash(U(u"A"), false));
 }
 
@@ -229,21 +246,48 @@ wildcards_match_as_nt_does(void **state)
 		const char *pattern, *name;
 		bool expected;
 	} cases[] = {
-		{"*", "a", true}, {"*", "", false}, {"", "", true}, {"", "a", false},
-		{"A", "A", true}, {"A", "AB", false}, {"AB", "A", false},
-		{"?", "A", true}, {"?", "AB", false}, {"A?", "A", false}, {"??", "AB", true},
-		{"*.C", "X.C", true}, {"*.C", "X.CC", false}, {"*A*B*", "XXAYYBZZ", true},
-		{"*A*B*", "XXBYYAZZ", false}, {"*AB", "AAAB", true}, {"A**", "A", true},
+		{"*", "a", true},
+		{"*", "", false},
+		{"", "", true},
+		{"", "a", false},
+		{"A", "A", true},
+		{"A", "AB", false},
+		{"AB", "A", false},
+		{"?", "A", true},
+		{"?", "AB", false},
+		{"A?", "A", false},
+		{"??", "AB", true},
+		{"*.C", "X.C", true},
+		{"*.C", "X.CC", false},
+		{"*A*B*", "XXAYYBZZ", true},
+		{"*A*B*", "XXBYYAZZ", false},
+		{"*AB", "AAAB", true},
+		{"A**", "A", true},
 		/* DOS_STAR stops before the last period. */
-		{"<", "AB", true}, {"<", "A.B", false}, {"<.B", "A.B", true}, {"<.C", "A.B.C", true},
-		{"<.B", "A.B.C", false}, {"<C", "A.BC", false}, {"*A<B", "A.AB", true},
-		{"<.", "AB", false}, {"<\"", "AB", true}, {"<\"*", "A.B.C", true},
+		{"<", "AB", true},
+		{"<", "A.B", false},
+		{"<.B", "A.B", true},
+		{"<.C", "A.B.C", true},
+		{"<.B", "A.B.C", false},
+		{"<C", "A.BC", false},
+		{"*A<B", "A.AB", true},
+		{"<.", "AB", false},
+		{"<\"", "AB", true},
+		{"<\"*", "A.B.C", true},
 		/* DOS_QM gives way to a period and to the end. */
-		{">>>", "AB", true}, {">>>", "ABCD", false}, {">>>.X", "A.X", true}, {">>", "A.", false},
-		{"A>\">>>", "A", true}, {">.>", "A.", true},
+		{">>>", "AB", true},
+		{">>>", "ABCD", false},
+		{">>>.X", "A.X", true},
+		{">>", "A.", false},
+		{"A>\">>>", "A", true},
+		{">.>", "A.", true},
 		/* DOS_DOT is a period or the end. */
-		{"A\"", "A", true}, {"A\"", "A.", true}, {"A\"", "AB", false}, {"A\"B", "A.B", true},
-		{"A\"\"", "A", true}, {"\"A", "A", false},
+		{"A\"", "A", true},
+		{"A\"", "A.", true},
+		{"A\"", "AB", false},
+		{"A\"B", "A.B", true},
+		{"A\"\"", "A", true},
+		{"\"A", "A", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)

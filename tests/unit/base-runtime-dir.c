@@ -40,7 +40,8 @@ static int
 remove_scratch(void **state)
 {
 	static const char *const names[] = {"run/control", "run/drives", "xdg/userdrive",
-					    "xdg/drives", "run", "xdg", "target"};
+					    "xdg/drives",  "run",	 "xdg",
+					    "target"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (rmdir(at(names[i])) < 0 && errno == ENOTDIR)
@@ -131,7 +132,8 @@ uses_xdg(void)
 	char path[PATH_MAX];
 
 	setenv("XDG_RUNTIME_DIR", at("xdg"), 1);
-	return runtime_dir(path, sizeof(path)) == 0 && strcmp(path, at("xdg/userdrive")) == 0 &&
+	return runtime_dir(path, sizeof(path)) == 0 &&
+	       strcmp(path, at("xdg/userdrive")) == 0 &&
 	       drives_dir(path, sizeof(path)) == 0 && strcmp(path, at("xdg/drives")) == 0;
 }
 
@@ -143,8 +145,9 @@ uses_tmp(void)
 
 	setenv("XDG_RUNTIME_DIR", "/", 1); /* another user's */
 	snprintf(expected, sizeof(expected), "/tmp/userdrive-%u", (unsigned)geteuid());
-	ok = drives_dir(drives, sizeof(drives)) == 0 && runtime_dir(path, sizeof(path)) == 0 &&
-	     strcmp(path, expected) == 0 && strncmp(drives, expected, strlen(expected)) == 0 &&
+	ok = drives_dir(drives, sizeof(drives)) == 0 &&
+	     runtime_dir(path, sizeof(path)) == 0 && strcmp(path, expected) == 0 &&
+	     strncmp(drives, expected, strlen(expected)) == 0 &&
 	     strcmp(drives + strlen(expected), "/drives") == 0;
 	rmdir(drives);
 	rmdir(path);
@@ -164,7 +167,8 @@ users_have_theirs_below_xdg_runtime_dir(void **state)
 static void
 users_without_a_session_have_theirs_in_tmp(void **state)
 {
-	/* Only as a user that this machine does not have: a real one's directory is in use. */
+	/* Only as a user that this machine does not have: a real one's directory is in
+	 * use. */
 	if (geteuid() != 0)
 		skip();
 	assert_true(as_somebody(uses_tmp));

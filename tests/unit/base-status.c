@@ -1,4 +1,5 @@
-/* An error that changes on its way through the NT layer misleads whoever must act on it. */
+/* An error that changes on its way through the NT layer misleads whoever must act on it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <errno.h>
@@ -34,7 +35,8 @@ public_statuses_have_no_customer_bit(void **state)
 		NTSTATUS st = nt_public(nt_from_errno(err));
 		assert_int_equal((uint32_t)st & 0x20000000u, 0);
 		assert_int_equal(NT_SUCCESS(st), err == 0);
-		assert_int_not_equal(win32_from_nt(nt_from_errno(err)), ERROR_MR_MID_NOT_FOUND);
+		assert_int_not_equal(win32_from_nt(nt_from_errno(err)),
+				     ERROR_MR_MID_NOT_FOUND);
 	}
 	assert_int_equal(nt_public(nt_from_errno(EPERM)), STATUS_ACCESS_DENIED);
 	assert_int_equal(nt_public(STATUS_DELETE_PENDING), STATUS_DELETE_PENDING);
@@ -58,12 +60,20 @@ statuses_mean_what_linux_users_expect(void **state)
 		NTSTATUS st;
 		int err;
 	} cases[] = {
-		{STATUS_OBJECT_PATH_NOT_FOUND, ENOENT}, {STATUS_OBJECT_NAME_INVALID, EINVAL},
-		{STATUS_SHARING_VIOLATION, EBUSY}, {STATUS_DELETE_PENDING, EBUSY},
-		{STATUS_CANNOT_DELETE, EPERM}, {STATUS_NO_MEMORY, ENOMEM},
-		{STATUS_INVALID_DEVICE_REQUEST, EOPNOTSUPP}, {STATUS_FILE_LOCK_CONFLICT, EAGAIN},
-		{STATUS_BUFFER_OVERFLOW, ERANGE}, {STATUS_NO_EAS_ON_FILE, ENODATA},
-		{STATUS_PENDING, 0}, {STATUS_SUCCESS, 0}, {0x00000001, 0}, {0x40000000, 0},
+		{STATUS_OBJECT_PATH_NOT_FOUND, ENOENT},
+		{STATUS_OBJECT_NAME_INVALID, EINVAL},
+		{STATUS_SHARING_VIOLATION, EBUSY},
+		{STATUS_DELETE_PENDING, EBUSY},
+		{STATUS_CANNOT_DELETE, EPERM},
+		{STATUS_NO_MEMORY, ENOMEM},
+		{STATUS_INVALID_DEVICE_REQUEST, EOPNOTSUPP},
+		{STATUS_FILE_LOCK_CONFLICT, EAGAIN},
+		{STATUS_BUFFER_OVERFLOW, ERANGE},
+		{STATUS_NO_EAS_ON_FILE, ENODATA},
+		{STATUS_PENDING, 0},
+		{STATUS_SUCCESS, 0},
+		{0x00000001, 0},
+		{0x40000000, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -134,7 +144,8 @@ an_existing_file_is_eexist_also_by_its_win32_error(void **state)
 static void
 statuses_have_names(void **state)
 {
-	assert_string_equal(nt_name(STATUS_OBJECT_NAME_NOT_FOUND), "STATUS_OBJECT_NAME_NOT_FOUND");
+	assert_string_equal(nt_name(STATUS_OBJECT_NAME_NOT_FOUND),
+			    "STATUS_OBJECT_NAME_NOT_FOUND");
 	assert_null(nt_name((NTSTATUS)0xc0123456));
 }
 

@@ -18,7 +18,8 @@ report_death(pid_t child)
 		if (errno != EINTR)
 			return;
 	if (WIFSIGNALED(status))
-		log_error("daemonize", "the background process died before it was ready signal=%s",
+		log_error("daemonize",
+			  "the background process died before it was ready signal=%s",
 			  strsignal(WTERMSIG(status)));
 	else
 		log_error("daemonize",
@@ -123,6 +124,6 @@ daemonize_failed(struct daemonize *d, int exit_code)
 	if (d->verdict_fd < 0)
 		return;
 	fflush(NULL);
-	/* When nobody waits for it any more, the verdict is lost, and that is all right. */
+	/* When nobody waits any more, the verdict is lost, and that is all right. */
 	(void)send_verdict(d, exit_code > 0 && exit_code <= 255 ? exit_code : 1);
 }

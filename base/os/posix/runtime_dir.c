@@ -44,7 +44,7 @@ format_dir(char *dst, size_t cap, mode_t mode, const char *parent, const char *n
 	return err;
 }
 
-/* $XDG_RUNTIME_DIR when it is there and the user's, else NULL (after su it is another's). */
+/* $XDG_RUNTIME_DIR when it is the user's, else NULL (after su it is another's). */
 static const char *
 xdg_runtime_dir(void)
 {

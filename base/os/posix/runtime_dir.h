@@ -6,9 +6,10 @@
  *   others          $XDG_RUNTIME_DIR/userdrive      $XDG_RUNTIME_DIR/drives
  *   no XDG dir      /tmp/userdrive-UID              /tmp/userdrive-UID/drives
  *
- * $USERDRIVE_RUNTIME_DIR, when set, takes the place of the first and holds the second as "drives".
- * A directory that belongs to somebody else, is a symbolic link, or could be written (others but
- * root: entered) by somebody else is refused with -EPERM: /tmp is everyone's.
+ * $USERDRIVE_RUNTIME_DIR, when set, takes the place of the first and holds the second as
+ * "drives". A directory that belongs to somebody else, is a symbolic link, or could be
+ * written (others but root: entered) by somebody else is refused with -EPERM: /tmp is
+ * everyone's.
  */
 #ifndef USERDRIVE_BASE_OS_POSIX_RUNTIME_DIR_H
 #define USERDRIVE_BASE_OS_POSIX_RUNTIME_DIR_H
