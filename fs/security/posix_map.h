@@ -15,7 +15,8 @@ enum { POSIX_ID_UNMAPPED = 65534 };
 
 /* Process-wide choice; before other threads use the maps. */
 void posix_map_select(enum posix_map map);
-/* Up to 8 overrides, looked up first in both directions; n 0 clears. */
+/* Up to 8 overrides, looked up first in both directions; n 0 clears. They name users; groups too
+ * under POSIX_MAP_PUBLISHED, where both share their numbers. */
 NODISCARD NTSTATUS posix_map_set_overrides(const uint32_t *uids, const struct sid *sids,
 					   unsigned n);
 

@@ -43,7 +43,11 @@ NODISCARD NTSTATUS sd_build(const struct sid *owner, const struct sid *group, ui
 
 /* Only the asked parts of sd (info: SD_OWNER …). */
 NODISCARD NTSTATUS sd_filter(const void *sd, uint32_t info, void **ret_sd, size_t *ret_size);
-/* Replaces the parts named by info with those of modification (FspSetSecurityDescriptor). */
+/*
+ * Replaces the parts named by info with those of modification (FspSetSecurityDescriptor), generic
+ * rights mapped. A named owner (STATUS_INVALID_OWNER), group or DACL must be there: a DACL that
+ * grants everything is asked for as a NULL one. AI is stored when modification has AR too.
+ */
 NODISCARD NTSTATUS sd_modify(const void *sd, uint32_t info, const void *modification,
 			     void **ret_sd, size_t *ret_size);
 
@@ -51,13 +55,18 @@ struct token;
 /*
  * The descriptor of a new object (MS-DTYP 2.5.3.4, CreateSecurityDescriptor): explicit parts of
  * creator, inheritable ACEs of parent (CREATOR OWNER/GROUP replaced), defaults of the token.
- * parent, creator may be NULL.
+ * parent, creator, token may be NULL. An owner that is not the token's user needs TOKEN_RESTORE
+ * (STATUS_INVALID_OWNER), a SACL TOKEN_SECURITY (STATUS_PRIVILEGE_NOT_HELD).
  */
 NODISCARD NTSTATUS sd_inherit(const void *parent, const void *creator, bool is_directory,
 			      const struct token *token, void **ret_sd, size_t *ret_size);
 
-/* SDDL (MS-DTYP 2.5.1). Parse errors: STATUS_INVALID_SECURITY_DESCR, *ret_bad (may be NULL) is
- * the offset of the offending character. */
+/*
+ * SDDL (MS-DTYP 2.5.1). Parse errors: STATUS_INVALID_SECURITY_DESCR, or STATUS_NONE_MAPPED for an
+ * alias that only a Windows machine or domain can resolve (LA, DA …); *ret_bad (may be NULL) is
+ * the offset of the offending character. Entries that have no text here (object, conditional)
+ * make formatting fail with STATUS_INVALID_ACL.
+ */
 NODISCARD NTSTATUS sddl_parse(const char *text, void **ret_sd, size_t *ret_size, size_t *ret_bad);
 NODISCARD NTSTATUS sddl_format(const void *sd, uint32_t info, char **ret_text);
 

@@ -1,0 +1,391 @@
+/* The text form of descriptors (MS-DTYP 2.5.1.1), without object and conditional entries. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fs/security/sd_priv.h"
+#include "fs/security/sid_priv.h"
+#include "nt/file.h"
+#include "nt/security.h"
+
+struct sddl_word {
+	const char *text;
+	uint32_t value;
+};
+
+static const struct sddl_word ace_types[] = {
+	{"AU", SYSTEM_AUDIT_ACE_TYPE}, {"AL", 3}, {"ML", 0x11},
+	{"A", ACCESS_ALLOWED_ACE_TYPE}, {"D", ACCESS_DENIED_ACE_TYPE}};
+
+static const struct sddl_word ace_flags[] = {
+	{"OI", OBJECT_INHERIT_ACE},	 {"CI", CONTAINER_INHERIT_ACE},
+	{"NP", NO_PROPAGATE_INHERIT_ACE}, {"IO", INHERIT_ONLY_ACE},
+	{"ID", INHERITED_ACE},		 {"SA", 0x40},
+	{"FA", 0x80}};
+
+/* Sets that have a name of their own; written only when a mask is exactly one of them. */
+static const struct sddl_word file_sets[] = {{"FA", FILE_ALL_ACCESS},
+					     {"FR", FILE_GENERIC_READ},
+					     {"FW", FILE_GENERIC_WRITE},
+					     {"FX", FILE_GENERIC_EXECUTE}};
+
+/* Read, but not written: a descriptor here belongs to a file. */
+static const struct sddl_word key_sets[] = {
+	{"KA", 0xf003f}, {"KR", 0x20019}, {"KW", 0x20006}, {"KX", 0x20019}};
+
+/* One bit each, in the order in which they are written. */
+static const struct sddl_word right_bits[] = {
+	{"CC", 0x1},	      {"DC", 0x2},	     {"LC", 0x4},
+	{"SW", 0x8},	      {"RP", 0x10},	     {"WP", 0x20},
+	{"DT", 0x40},	      {"LO", 0x80},	     {"CR", 0x100},
+	{"SD", DELETE},	      {"RC", READ_CONTROL},  {"WD", WRITE_DAC},
+	{"WO", WRITE_OWNER},  {"GA", GENERIC_ALL},   {"GX", GENERIC_EXECUTE},
+	{"GW", GENERIC_WRITE}, {"GR", GENERIC_READ}};
+
+/* Mandatory labels (MS-DTYP 2.4.4.13) have rights of their own. */
+static const struct sddl_word label_bits[] = {{"NW", 1}, {"NR", 2}, {"NX", 4}};
+
+/* Values for the DACL; those of the SACL are twice them. */
+static const struct sddl_word acl_controls[] = {{"P", SE_DACL_PROTECTED},
+						{"AR", SE_DACL_AUTO_INHERIT_REQ},
+						{"AI", SE_DACL_AUTO_INHERITED}};
+
+#define NULL_DACL "NO_ACCESS_CONTROL"
+
+static const struct sddl_word *
+word_at(const char *text, const struct sddl_word *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(text, words[i].text, strlen(words[i].text)) == 0)
+			return &words[i];
+	return NULL;
+}
+
+static const struct sddl_word *
+word_of(uint32_t value, const struct sddl_word *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (words[i].value == value)
+			return &words[i];
+	return NULL;
+}
+
+/* Reading. p stands at the first character that is not understood when st says so. */
+struct reader {
+	const char *p;
+	NTSTATUS st;
+};
+
+static bool
+fail(struct reader *r)
+{
+	if (NT_SUCCESS(r->st))
+		r->st = STATUS_INVALID_SECURITY_DESCR;
+	return false;
+}
+
+static void
+skip_space(struct reader *r)
+{
+	while (*r->p == ' ' || *r->p == '\t' || *r->p == '\r' || *r->p == '\n')
+		r->p++;
+}
+
+static bool
+expect(struct reader *r, char c)
+{
+	skip_space(r);
+	if (*r->p != c)
+		return fail(r);
+	r->p++;
+	return true;
+}
+
+static bool
+read_sid(struct reader *r, struct sid *ret_sid)
+{
+	skip_space(r);
+	if (sid_parse(r->p, ret_sid, &r->p))
+		return true;
+	if (sid_alias_needs_domain(r->p))
+		r->st = STATUS_NONE_MAPPED;
+	return fail(r);
+}
+
+/* Any number of words, or-ed; stops at the first character that begins none. */
+static uint32_t
+read_words(struct reader *r, const struct sddl_word *words, size_t n)
+{
+	const struct sddl_word *w;
+	uint32_t value = 0;
+
+	for (skip_space(r); (w = word_at(r->p, words, n)); skip_space(r)) {
+		value |= w->value;
+		r->p += strlen(w->text);
+	}
+	return value;
+}
+
+static bool
+read_number(struct reader *r, uint32_t *ret)
+{
+	char *end;
+	unsigned long long v = strtoull(r->p, &end, 0);
+
+	if (v > UINT32_MAX)
+		return fail(r);
+	r->p = end;
+	*ret = (uint32_t)v;
+	return true;
+}
+
+static bool
+read_rights(struct reader *r, uint32_t *ret)
+{
+	const char *start;
+
+	skip_space(r);
+	if (*r->p >= '0' && *r->p <= '9')
+		return read_number(r, ret);
+	*ret = 0;
+	do {
+		start = r->p;
+		*ret |= read_words(r, right_bits, ARRAY_SIZE(right_bits));
+		*ret |= read_words(r, file_sets, ARRAY_SIZE(file_sets));
+		*ret |= read_words(r, key_sets, ARRAY_SIZE(key_sets));
+		*ret |= read_words(r, label_bits, ARRAY_SIZE(label_bits));
+	} while (r->p != start);
+	return true;
+}
+
+/* (type;flags;rights;;;sid): the two empty fields are GUIDs of object entries. */
+static bool
+read_ace(struct reader *r, struct sd_ace *ret_ace)
+{
+	const struct sddl_word *type;
+
+	if (!expect(r, '('))
+		return false;
+	skip_space(r);
+	type = word_at(r->p, ace_types, ARRAY_SIZE(ace_types));
+	if (!type)
+		return fail(r);
+	r->p += strlen(type->text);
+	ret_ace->type = (uint8_t)type->value;
+	if (!expect(r, ';'))
+		return false;
+	ret_ace->flags = (uint8_t)read_words(r, ace_flags, ARRAY_SIZE(ace_flags));
+	return expect(r, ';') && read_rights(r, &ret_ace->mask) && expect(r, ';') &&
+	       expect(r, ';') && expect(r, ';') && read_sid(r, &ret_ace->sid) && expect(r, ')');
+}
+
+static bool
+read_acl(struct reader *r, struct acl_buf *buf, uint32_t *ret_control, bool *ret_null)
+{
+	struct sd_ace ace;
+
+	*ret_null = false;
+	*ret_control = read_words(r, acl_controls, ARRAY_SIZE(acl_controls));
+	if (strncmp(r->p, NULL_DACL, strlen(NULL_DACL)) == 0) {
+		r->p += strlen(NULL_DACL);
+		*ret_null = true;
+		return true;
+	}
+	for (skip_space(r); *r->p == '('; skip_space(r)) {
+		if (!read_ace(r, &ace))
+			return false;
+		acl_buf_add(buf, &ace);
+		if (!NT_SUCCESS(buf->st)) {
+			r->st = buf->st;
+			return false;
+		}
+	}
+	return true;
+}
+
+struct sddl_text {
+	struct sid owner, group;
+	struct acl_buf dacl, sacl;
+	struct sd_parts parts;
+};
+
+/* One part: its letter and colon have been read. Each may come once. */
+static bool
+read_part(struct reader *r, struct sddl_text *t, char letter)
+{
+	bool is_owner = letter == 'O', is_dacl = letter == 'D', is_null;
+	struct sd_bytes *part;
+	struct acl_buf *buf = is_dacl ? &t->dacl : &t->sacl;
+	uint16_t present = is_dacl ? SE_DACL_PRESENT : SE_SACL_PRESENT;
+	uint32_t control;
+
+	if (is_owner || letter == 'G') {
+		struct sid *sid = is_owner ? &t->owner : &t->group;
+
+		part = is_owner ? &t->parts.owner : &t->parts.group;
+		if (part->bytes || !read_sid(r, sid))
+			return fail(r);
+		*part = sd_bytes_of_sid(sid);
+		return true;
+	}
+	part = is_dacl ? &t->parts.dacl : &t->parts.sacl;
+	if (t->parts.control & present || !read_acl(r, buf, &control, &is_null))
+		return fail(r);
+	t->parts.control |= present | (is_dacl ? control : control << 1);
+	if (is_null)
+		return true;
+	r->st = acl_buf_end(buf, part);
+	return NT_SUCCESS(r->st);
+}
+
+static bool
+read_parts(struct reader *r, struct sddl_text *t)
+{
+	for (skip_space(r); *r->p; skip_space(r)) {
+		char letter = *r->p;
+
+		if (!strchr("OGDS", letter))
+			return fail(r);
+		r->p++;
+		if (!expect(r, ':') || !read_part(r, t, letter))
+			return false;
+	}
+	return true;
+}
+
+NTSTATUS
+sddl_parse(const char *text, void **ret_sd, size_t *ret_size, size_t *ret_bad)
+{
+	struct reader r = {text, STATUS_SUCCESS};
+	struct sddl_text t;
+
+	memset(&t.parts, 0, sizeof(t.parts));
+	acl_buf_init(&t.dacl);
+	acl_buf_init(&t.sacl);
+	if (read_parts(&r, &t))
+		r.st = sd_compose(&t.parts, ret_sd, ret_size);
+	if (!NT_SUCCESS(r.st) && ret_bad)
+		*ret_bad = (size_t)(r.p - text);
+	acl_buf_fini(&t.dacl);
+	acl_buf_fini(&t.sacl);
+	return r.st;
+}
+
+static void
+write_sid(FILE *out, const uint8_t *bytes)
+{
+	char text[SID_TEXT_MAX];
+	struct sid sid;
+	const char *alias;
+
+	if (!sid_decode(bytes, wire_sid_size(bytes), &sid))
+		return;
+	alias = sid_alias(&sid);
+	if (!alias)
+		sid_format(&sid, text);
+	fputs(alias ? alias : text, out);
+}
+
+/* The words of all set bits; nothing and false when a bit has no word. */
+static bool
+write_words(FILE *out, uint32_t value, const struct sddl_word *words, size_t n)
+{
+	uint32_t known = 0;
+
+	for (size_t i = 0; i < n; i++)
+		known |= words[i].value;
+	if (value & ~known)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (value & words[i].value)
+			fputs(words[i].text, out);
+	return true;
+}
+
+static void
+write_rights(FILE *out, uint8_t type, uint32_t mask)
+{
+	const struct sddl_word *set = word_of(mask, file_sets, ARRAY_SIZE(file_sets));
+	bool label = type == 0x11;
+
+	if (set)
+		fputs(set->text, out);
+	else if (!write_words(out, mask, label ? label_bits : right_bits,
+			      label ? ARRAY_SIZE(label_bits) : ARRAY_SIZE(right_bits)))
+		fprintf(out, "0x%x", mask);
+}
+
+static NTSTATUS
+write_acl(FILE *out, struct sd_bytes acl)
+{
+	struct acl_walk w = acl_walk_begin(acl.bytes);
+	struct ace_ref ace;
+
+	while (acl_walk_next(&w, &ace)) {
+		const struct sddl_word *type =
+			word_of(ace.type, ace_types, ARRAY_SIZE(ace_types));
+
+		if (!type)
+			return STATUS_INVALID_ACL;
+		fprintf(out, "(%s;", type->text);
+		write_words(out, ace.flags & 0xdf, ace_flags, ARRAY_SIZE(ace_flags));
+		fputc(';', out);
+		write_rights(out, ace.type, ace.mask);
+		fputs(";;;", out);
+		write_sid(out, ace.sid);
+		fputc(')', out);
+	}
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+write_sd(FILE *out, const struct sd_parts *sd, uint32_t info)
+{
+	NTSTATUS st = STATUS_SUCCESS;
+	size_t n = ARRAY_SIZE(acl_controls);
+
+	if (info & SD_OWNER && sd->owner.bytes) {
+		fputs("O:", out);
+		write_sid(out, sd->owner.bytes);
+	}
+	if (info & SD_GROUP && sd->group.bytes) {
+		fputs("G:", out);
+		write_sid(out, sd->group.bytes);
+	}
+	if (info & SD_DACL && sd->control & SE_DACL_PRESENT) {
+		fputs("D:", out);
+		write_words(out, sd->control & 0x1500, acl_controls, n);
+		if (!sd->dacl.bytes)
+			fputs(NULL_DACL, out);
+		st = write_acl(out, sd->dacl);
+	}
+	if (NT_SUCCESS(st) && info & SD_SACL && sd->control & SE_SACL_PRESENT) {
+		fputs("S:", out);
+		write_words(out, sd->control >> 1 & 0x1500, acl_controls, n);
+		if (!sd->sacl.bytes)
+			fputs(NULL_DACL, out);
+		st = write_acl(out, sd->sacl);
+	}
+	return st;
+}
+
+NTSTATUS
+sddl_format(const void *sd, uint32_t info, char **ret_text)
+{
+	struct sd_parts parts = sd_split(sd);
+	CLEANUP(free_ptr) char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	bool failed;
+	NTSTATUS st;
+
+	if (!out)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	st = write_sd(out, &parts, info);
+	failed = ferror(out);
+	if (fclose(out) != 0 || failed)
+		return STATUS_INSUFFICIENT_RESOURCES;
+	if (!NT_SUCCESS(st))
+		return st;
+	*ret_text = take(&text);
+	return STATUS_SUCCESS;
+}
