@@ -13,7 +13,7 @@
  *
  * Threads: every function may be called from any thread; calls on one handle may overlap. All
  * block while the file system program works. No lock of the engine is held then, except:
- * the volume's rename lock (shared: create; exclusive: rename, link) and the node's operation
+ * the volume's rename lock (shared: create, deletion, link; exclusive: rename) and the node's operation
  * lock (exclusive: write, set, cleanup, flush; shared: read, query), as the contract promises
  * the program. Lock order: rename lock, node operation lock, table lock (docs/locking.md).
  *
@@ -100,7 +100,8 @@ enum {
 	FS_OPEN_KERNEL_MODE = 1 << 0,      /* no access check (the door has checked) */
 	FS_OPEN_TARGET_DIRECTORY = 1 << 1, /* opens the parent of the name */
 	FS_OPEN_WANT_SD = 1 << 2,          /* the answer carries the security descriptor */
-	FS_OPEN_POSIX = 1 << 3             /* Linux opener: see fs_create */
+	FS_OPEN_POSIX = 1 << 3,            /* Linux opener: see fs_create */
+	FS_OPEN_WITH_PREFIX = 1 << 4       /* an absolute name starts with the volume's prefix */
 };
 
 struct fs_open_params {
@@ -119,6 +120,7 @@ struct fs_open_params {
 	bool ea_is_reparse;
 	struct token *token; /* borrowed */
 	uint32_t flags;      /* FS_OPEN_* */
+	const void *door_tag; /* origin that watchers hear of; never followed */
 };
 
 struct fs_open_result {

@@ -1,0 +1,134 @@
+/* Names as NT has them: validity, normalisation, and how two names stand to each other. */
+#include <string.h>
+#include "fs/volume_priv.h"
+
+/* Below 80h: what an NTFS name may hold, without wildcards. */
+static bool
+is_file_unit(uint16_t c)
+{
+	return c >= 0x80 || (c >= 0x20 && !strchr("\"*/:<>?\\|", c));
+}
+
+/* A stream name may hold more: control characters, quotes, wildcards. */
+static bool
+is_stream_unit(uint16_t c)
+{
+	return c >= 0x80 || (c != 0 && !strchr("/:\\", c));
+}
+
+/* After the second colon stands "$DATA" in any case, and nothing else. */
+static bool
+is_data_type(const uint16_t *type, size_t n_units)
+{
+	static const uint16_t data[] = {'$', 'D', 'A', 'T', 'A'};
+
+	return utf16_compare(type, n_units, data, ARRAY_SIZE(data), true) == 0;
+}
+
+/* name[colon] starts the stream part of the last component. */
+static NTSTATUS
+normalise_stream(const struct fs_volume *volume, const uint16_t *name, size_t n_units,
+		 size_t colon, struct fs_name_parts *parts)
+{
+	size_t end = colon + 1;
+
+	if (!(volume->params.flags & FS_VOL_NAMED_STREAMS) || (name[colon - 1] == '\\' && colon > 1))
+		return STATUS_OBJECT_NAME_INVALID;
+	while (end < n_units && is_stream_unit(name[end]))
+		end++;
+	if (end < n_units) {
+		if (name[end] != ':' || !is_data_type(name + end + 1, n_units - end - 1))
+			return STATUS_OBJECT_NAME_INVALID;
+		parts->data_type = true;
+	} else if (end == colon + 1) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	/* "f::$DATA" is the file itself */
+	parts->stream_at = end == colon + 1 ? 0 : colon;
+	parts->n_units = end == colon + 1 ? colon : end;
+	return STATUS_SUCCESS;
+}
+
+NTSTATUS
+fs_name_normalise(const struct fs_volume *volume, uint16_t *name, size_t n_units,
+		  struct fs_name_parts *ret_parts)
+{
+	struct fs_name_parts parts = {0};
+	size_t start = 1, i;
+
+	if (n_units == 0 || name[0] != '\\')
+		return STATUS_OBJECT_NAME_INVALID;
+	if (n_units > 1 && name[n_units - 1] == '\\') {
+		parts.trailing_backslash = true;
+		n_units--;
+	}
+	parts.n_units = n_units;
+	for (i = 1; i < n_units && name[i] != ':'; i++) {
+		if (name[i] == '\\') {
+			if (i == start || i - start > volume->max_component)
+				return STATUS_OBJECT_NAME_INVALID;
+			start = i + 1;
+		} else if (!is_file_unit(name[i])) {
+			return STATUS_OBJECT_NAME_INVALID;
+		}
+	}
+	/* the last component counts with its stream part */
+	if (n_units > 1 && (start == n_units || n_units - start > volume->max_component))
+		return STATUS_OBJECT_NAME_INVALID;
+	if (i < n_units) {
+		NTSTATUS st = normalise_stream(volume, name, n_units, i, &parts);
+
+		if (!NT_SUCCESS(st))
+			return st;
+	}
+	*ret_parts = parts;
+	return STATUS_SUCCESS;
+}
+
+bool
+fs_name_component_valid(const struct fs_volume *volume, const uint16_t *name, size_t n_units)
+{
+	if (n_units == 0 || n_units > volume->max_component)
+		return false;
+	for (size_t i = 0; i < n_units; i++)
+		if (!is_file_unit(name[i]))
+			return false;
+	return true;
+}
+
+size_t
+fs_name_parent(const uint16_t *name, size_t n_units)
+{
+	while (n_units > 1 && name[n_units - 1] != '\\')
+		n_units--;
+	return n_units > 1 ? n_units - 1 : 1;
+}
+
+int
+fs_name_relation(const struct fs_volume *volume, const uint16_t *name, size_t n_units,
+		 const uint16_t *prefix, size_t n_prefix)
+{
+	if (n_units < n_prefix ||
+	    utf16_compare(name, n_prefix, prefix, n_prefix, volume->fold_case) != 0)
+		return -1;
+	if (n_units == n_prefix)
+		return 0;
+	if (name[n_prefix] == ':')
+		return 2;
+	return name[n_prefix] == '\\' || n_prefix == 1 ? 1 : -1;
+}
+
+/* ".userdrive-hidden-" and eight characters: an unlinked file that is still open. */
+bool
+fs_name_is_hidden(const uint16_t *name, size_t n_units)
+{
+	static const char prefix[] = ".userdrive-hidden-";
+	size_t n = sizeof(prefix) - 1;
+
+	if (n_units != n + 8)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[i] != (uint8_t)prefix[i])
+			return false;
+	return true;
+}
