@@ -51,8 +51,11 @@ fusek_dev_write(struct fusek_session *s, const struct fuse_out_header *header,
 void
 fusek_dev_wake_readers(struct fusek_session *s, int n)
 {
+	static _Atomic uint64_t counter; /* even, not 0, and no number the kernel would reach */
 	struct fuse_notify_retrieve_out retrieve = {
-		.nodeid = FUSE_ROOT_ID, .offset = UINT64_MAX / 2};
+		.notify_unique = 1ull << 62 | (atomic_fetch_add(&counter, 2) + 2),
+		.nodeid = FUSE_ROOT_ID,
+		.offset = UINT64_MAX / 2};
 	struct fuse_out_header header = {
 		.len = sizeof(header) + sizeof(retrieve), .error = FUSE_NOTIFY_RETRIEVE};
 	struct iovec iov = {&retrieve, sizeof(retrieve)};
@@ -224,11 +227,10 @@ read_message(struct worker *worker, struct slot *slot, int pause_ms)
 {
 	struct fusek_session *s = worker->session;
 
-	if (atomic_load(&s->ring_mode) && !wait_readable(s, pause_ms))
-		return 0;
 	atomic_fetch_add(&worker->pool->n_waiting, 1);
 	/* Looked at after the count, so that the keeper either wakes us or finds nobody. */
-	bool leave = session_must_leave(s);
+	bool leave = session_must_leave(s) ||
+		     (atomic_load(&s->ring_mode) && !wait_readable(s, pause_ms));
 	ssize_t n = leave ? 0 : read(s->dev_fd, slot->in, slot->in_cap);
 	int err = n < 0 ? -errno : 0;
 	atomic_fetch_sub(&worker->pool->n_waiting, 1);

@@ -155,7 +155,7 @@ become_ready(struct fusek_session *s, bool ring, const char *why)
 	atomic_store(&s->ready, true);
 	/* Further readers that were asked for from the start. */
 	for (unsigned int i = 1; !ring && i < s->config.min_threads; i++)
-		if (fusek_worker_start_locked(&s->dev_pool) < 0)
+		if (fusek_worker_start_locked(&s->dev_pool, NULL) < 0)
 			break;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);

@@ -18,6 +18,8 @@ enum {
 	STARVED_TICKS = 2,
 	WINDOW_TICKS = 500,
 	MAX_EXPIRED_AT_ONCE = 16,
+	/* Ring workers per queue that may wait for parked requests in addition to the others. */
+	MAX_PARKED = 256,
 };
 
 static uint64_t
@@ -34,11 +36,12 @@ pool_progress_locked(const struct pool *pool)
 	return sum;
 }
 
-/* Workers that could run a handler, were they not all blocked. */
-static bool
-pool_may_grow_locked(struct pool *pool)
+/* Workers that wait for somebody else do not count, up to a limit. */
+bool
+fusek_pool_may_grow_locked(struct pool *pool)
 {
-	unsigned int set_aside = pool->n_hung + (unsigned int)atomic_load(&pool->n_parked);
+	unsigned int parked = (unsigned int)atomic_load(&pool->n_parked);
+	unsigned int set_aside = pool->n_hung + MIN(parked, (unsigned int)MAX_PARKED);
 
 	return atomic_load(&pool->session->ready) && pool->n_workers < pool->cap + set_aside;
 }
@@ -47,7 +50,7 @@ static bool
 pool_is_starved_locked(struct pool *pool, uint64_t moved)
 {
 	return atomic_load(&pool->n_waiting) == 0 && pool->n_workers > 0 &&
-	       pool_may_grow_locked(pool) && moved <= 2 * pool->n_workers;
+	       fusek_pool_may_grow_locked(pool) && moved <= 2 * pool->n_workers;
 }
 
 static void
@@ -81,7 +84,7 @@ pool_tick_locked(struct pool *pool)
 		return moved != 0;
 	}
 	if (++pool->starved_ticks >= STARVED_TICKS) {
-		int err = fusek_worker_start_locked(pool);
+		int err = fusek_worker_start_locked(pool, NULL);
 		if (err < 0)
 			log_warn("fuse", "%s: no further thread: error %d", pool->session->name, err);
 	}
@@ -281,6 +284,7 @@ keeper_end(struct fusek_session *s)
 {
 	while (!all_workers_left(s)) {
 		close_step(s);
+		fusek_session_wake_slots(s);
 		check_deadlines(s);
 		join_finished(s);
 		mutex_lock(&s->lock);

@@ -232,7 +232,7 @@ dispatch_own(struct worker *worker, struct slot *slot)
 	case FUSE_INTERRUPT:
 		handle_interrupt(s, req);
 		return true;
-	case FUSE_NOTIFY_REPLY: /* what fusek_dev_wake_readers asked for */
+	case FUSE_NOTIFY_REPLY: /* fusek_dev_wake_readers asked for it */
 		return true;
 	case FUSE_INIT:
 		fusek_init_handle(worker, slot);

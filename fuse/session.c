@@ -51,7 +51,7 @@ thread_start(pthread_t *ret_thread, void *(*fn)(void *), void *arg)
 }
 
 int
-fusek_worker_start_locked(struct pool *pool)
+fusek_worker_start_locked(struct pool *pool, void *transport)
 {
 	struct fusek_session *s = pool->session;
 	struct worker *worker = calloc(1, sizeof(*worker));
@@ -60,6 +60,7 @@ fusek_worker_start_locked(struct pool *pool)
 		return -ENOMEM;
 	worker->session = s;
 	worker->pool = pool;
+	worker->transport = transport;
 	list_insert(&s->workers, &worker->node);
 	pool->n_workers++;
 	int err = thread_start(&worker->thread, worker_main, worker);
@@ -199,7 +200,7 @@ fusek_session_start(struct fusek_session *s)
 {
 	mutex_lock(&s->lock);
 	/* One reader answers INIT; the keeper adds others when they are needed. */
-	int err = s->state == SESSION_CREATED ? fusek_worker_start_locked(&s->dev_pool) : -EINVAL;
+	int err = s->state == SESSION_CREATED ? fusek_worker_start_locked(&s->dev_pool, NULL) : -EINVAL;
 	if (err == 0) {
 		s->state = SESSION_RUNNING;
 		err = thread_start(&s->keeper, fusek_keeper_main, s);

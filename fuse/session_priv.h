@@ -83,7 +83,8 @@ struct slot {
 	void *on_interrupt_arg;
 	bool callback_runs;
 	pthread_t callback_thread;
-	bool owner_done; /* ring: the owner has replied to this generation */
+	bool owner_done;     /* ring: the owner of a parked request has replied */
+	bool expiry_settled; /* ring: the keeper has finished with the expired request */
 
 	struct list node; /* in session->slots, ruled by session->lock */
 	unsigned int pins; /* users who found it by the list; ruled by session->lock */
@@ -100,7 +101,7 @@ struct pool {
 	void (*run)(struct worker *worker); /* the thread's loop */
 	int queue;                          /* ring queue, or -1 for /dev/fuse */
 	_Atomic int n_waiting; /* workers that would take a request now; pairs with keeper_asleep */
-	_Atomic int n_parked;  /* ring workers that wait for the answer of a parked request */
+	_Atomic int n_parked;  /* ring workers that wait for a parked request's answer */
 	_Atomic int excess;    /* workers that should leave before they wait again */
 
 	/* ruled by session->lock */
@@ -122,8 +123,11 @@ struct worker {
 	_Atomic uint64_t n_requests;   /* written by the worker alone */
 	_Atomic bool hung;             /* its request has expired; written by the keeper */
 	bool left;                     /* is in session->finished; session->lock */
-	void *transport;               /* ring: its private state */
+	void *transport;               /* ring: what it starts with; owned by the thread */
 };
+
+/* See uring.c. */
+enum ring_phase { RING_NONE, RING_PREPARING, RING_REGISTERING, RING_RUNNING, RING_CANCELLED };
 
 enum session_state { SESSION_CREATED, SESSION_RUNNING, SESSION_ENDED };
 
@@ -165,6 +169,9 @@ struct fusek_session {
 	struct pool dev_pool;
 	struct pool *ring_pools; /* n_ring_pools of them */
 	unsigned int n_ring_pools;
+	enum ring_phase ring_phase;
+	unsigned int ring_reported; /* workers that finished this phase */
+	int ring_err;               /* the first failure among them */
 	int wake_fd; /* eventfd, readable once closing: for those who poll */
 	pthread_t keeper;
 	bool keeper_started;
@@ -189,6 +196,8 @@ bool fusek_slot_interrupt(struct slot *slot, uint64_t unique);
 bool fusek_session_interrupt(struct fusek_session *session, uint64_t unique);
 /* Every unanswered request, because nobody waits for the answers any more. */
 void fusek_session_interrupt_all(struct fusek_session *session);
+/* Whoever waits for a change of a slot looks again. */
+void fusek_session_wake_slots(struct fusek_session *session);
 
 /* request.c */
 /* Runs the request in slot->req on this worker: handler, or the session's own operations. */
@@ -212,7 +221,8 @@ int fusek_dev_write(struct fusek_session *session, const struct fuse_out_header 
 void fusek_dev_wake_readers(struct fusek_session *session, int n);
 
 /* session.c */
-NODISCARD int fusek_worker_start_locked(struct pool *pool);
+/* transport: given to the worker, who owns it then. */
+NODISCARD int fusek_worker_start_locked(struct pool *pool, void *transport);
 /* The connection is over: everybody leaves. */
 void fusek_session_gone(struct fusek_session *session);
 /* A worker is about to run a handler: the keeper must not sleep. */
@@ -225,9 +235,10 @@ session_must_leave(struct fusek_session *s)
 }
 
 /* keeper.c */
+bool fusek_pool_may_grow_locked(struct pool *pool);
 void *fusek_keeper_main(void *arg);
 
-/* uring.c, or absent.c without liburing */
+/* uring.c, or uring_absent.c without liburing */
 /*
  * Prepares threads and rings for every queue. 0, or -errno with a reason for people. On success
  * fusek_uring_register must follow the INIT answer.

@@ -148,3 +148,17 @@ fusek_session_interrupt_all(struct fusek_session *s)
 		fusek_slot_unpin(slot);
 	}
 }
+
+void
+fusek_session_wake_slots(struct fusek_session *s)
+{
+	mutex_lock(&s->lock);
+	list_for_each(pos, &s->slots) {
+		struct slot *slot = list_entry(pos, struct slot, node);
+
+		mutex_lock(&slot->lock);
+		cond_broadcast(&slot->changed);
+		mutex_unlock(&slot->lock);
+	}
+	mutex_unlock(&s->lock);
+}
