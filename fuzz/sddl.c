@@ -1,4 +1,5 @@
-/* Any text as SDDL: what is taken is a valid descriptor, and its text is understood again. */
+/* Any text as SDDL: what is taken is a valid descriptor, and its text is understood
+ * again. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

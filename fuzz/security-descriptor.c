@@ -1,4 +1,5 @@
-/* Any bytes as a descriptor: what sd_valid() lets pass must be safe for everything else. */
+/* Any bytes as a descriptor: what sd_valid() lets pass must be safe for everything else.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,8 @@ edit(const void *sd, const struct token *token, unsigned choice)
 	use_result(st, result, size);
 	st = posix_sd_merge(1, 1, 0644, sd, &result, &size);
 	use_result(st, result, size);
-	st = sd_inherit(sd, choice & 0x10 ? sd : NULL, choice & 0x20, token, &result, &size);
+	st = sd_inherit(sd, choice & 0x10 ? sd : NULL, choice & 0x20, token, &result,
+			&size);
 	use_result(st, result, size);
 }
 
@@ -63,7 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sd_ace ace;
 	uint32_t maximum = 0x02000000, granted = 0;
 
-	/* Parts may overlap: only of small ones is it sure that a copy fits into 64 KiB. */
+	/* Parts may overlap: only of small ones is it sure that a copy fits into 64 KiB.
+	 */
 	if (size == 0 || size > SD_SIZE_MAX / 8 || !sd_valid(data + 1, size - 1))
 		return 0;
 	assert(sd_length(data + 1) <= size - 1);

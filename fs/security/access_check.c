@@ -5,17 +5,18 @@
 #include "nt/security.h"
 
 /*
- * Which groups a caller is in may not be known yet (token.h). A walk then takes the worst: an
- * unknown group is not granted to and is denied to. What such a walk grants is granted in any
- * case, so only when it comes out short, over a right that an unknown group touched, are the
- * groups fetched and the walk repeated. If they cannot be fetched the same rule fails closed.
+ * Which groups a caller is in may not be known yet (token.h). A walk then takes the
+ * worst: an unknown group is not granted to and is denied to. What such a walk grants is
+ * granted in any case, so only when it comes out short, over a right that an unknown
+ * group touched, are the groups fetched and the walk repeated. If they cannot be fetched
+ * the same rule fails closed.
  */
 struct check {
 	const struct token *token;
 	uint32_t wanted; /* rights to decide on */
 	uint32_t granted, denied;
 	uint32_t unsure; /* met by an entry for an unknown group while undecided */
-	int is_owner; /* 1, 0, -1: depends on a group that is not known */
+	int is_owner;	 /* 1, 0, -1: depends on a group that is not known */
 };
 
 uint32_t
@@ -42,7 +43,8 @@ member_of(const struct token *token, const uint8_t *sid)
 {
 	struct sid s;
 
-	return sid_decode(sid, wire_sid_size(sid), &s) ? token_is_member_known(token, &s) : 0;
+	return sid_decode(sid, wire_sid_size(sid), &s) ? token_is_member_known(token, &s)
+						       : 0;
 }
 
 static const struct sid owner_rights = {1, 1, {0, 0, 0, 0, 0, 3}, {4}};
@@ -60,8 +62,8 @@ has_owner_rights_ace(const struct sd_parts *sd)
 	return false;
 }
 
-/* An owner may read and write the DACL whatever it says, unless an OWNER RIGHTS entry says how
- * much (MS-DTYP 2.5.3.2). */
+/* An owner may read and write the DACL whatever it says, unless an OWNER RIGHTS entry
+ * says how much (MS-DTYP 2.5.3.2). */
 static void
 check_owner(struct check *c, const struct sd_parts *sd)
 {
@@ -103,7 +105,8 @@ check_walk(struct check *c, const struct sd_parts *sd)
 
 		if (effect == ACE_NONE)
 			continue;
-		open = access_map_generic(ace.mask) & c->wanted & ~(c->granted | c->denied);
+		open = access_map_generic(ace.mask) & c->wanted &
+		       ~(c->granted | c->denied);
 		if (!open)
 			continue;
 		match = ace_matches(c, &ace);
@@ -116,9 +119,11 @@ check_walk(struct check *c, const struct sd_parts *sd)
 	}
 }
 
-/* Rights that a DACL gives, of those wanted; must: without these the rest does not matter. */
+/* Rights that a DACL gives, of those wanted; must: without these the rest does not
+ * matter. */
 static uint32_t
-check_dacl(const struct sd_parts *sd, const struct token *token, uint32_t wanted, uint32_t must)
+check_dacl(const struct sd_parts *sd, const struct token *token, uint32_t wanted,
+	   uint32_t must)
 {
 	struct check c = {.token = token, .wanted = wanted};
 	uint32_t missing;
@@ -135,10 +140,12 @@ check_dacl(const struct sd_parts *sd, const struct token *token, uint32_t wanted
 }
 
 NTSTATUS
-access_check(const void *sd, const struct token *token, uint32_t desired, uint32_t *ret_granted)
+access_check(const void *sd, const struct token *token, uint32_t desired,
+	     uint32_t *ret_granted)
 {
 	struct sd_parts parts = sd_split(sd);
-	uint32_t must = access_map_generic(desired) & ~MAXIMUM_ALLOWED, granted = 0, wanted;
+	uint32_t must = access_map_generic(desired) & ~MAXIMUM_ALLOWED, granted = 0,
+		 wanted;
 	bool maximum = desired & MAXIMUM_ALLOWED;
 
 	if (must & ACCESS_SYSTEM_SECURITY) { /* no DACL can give it */

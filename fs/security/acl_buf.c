@@ -79,12 +79,13 @@ acl_buf_add(struct acl_buf *b, const struct sd_ace *ace)
 }
 
 void
-acl_buf_add_ref(struct acl_buf *b, const struct ace_ref *ace, uint8_t flags, uint32_t mask,
-		const struct sid *sid)
+acl_buf_add_ref(struct acl_buf *b, const struct ace_ref *ace, uint8_t flags,
+		uint32_t mask, const struct sid *sid)
 {
 	size_t old_len = ace->sid ? wire_sid_size(ace->sid) : 0;
 	size_t new_len = ace->sid && sid ? sid_size(sid) : old_len;
-	size_t tail = ace->sid ? ace->size - 8 - old_len : 0; /* condition of a callback entry */
+	size_t tail = ace->sid ? ace->size - 8 - old_len
+			       : 0; /* condition of a callback entry */
 	uint8_t *p = acl_buf_grow(b, ace->size - old_len + new_len);
 
 	if (!p)

@@ -1,8 +1,9 @@
 /*
- * The descriptor of a new object (MS-DTYP 2.5.3.4). A part that its creator gives wins; else the
- * DACL is what the parent hands down, else the default of the creator's token. Entries of the
- * parent are added to a creator's DACL only when it asks for that (AR, and not protected).
- * Inherited entries are marked so when the parent takes part in automatic inheritance (AI).
+ * The descriptor of a new object (MS-DTYP 2.5.3.4). A part that its creator gives wins;
+ * else the DACL is what the parent hands down, else the default of the creator's token.
+ * Entries of the parent are added to a creator's DACL only when it asks for that (AR, and
+ * not protected). Inherited entries are marked so when the parent takes part in automatic
+ * inheritance (AI).
  */
 #include "fs/security/sd_priv.h"
 #include "fs/security/sid_priv.h"
@@ -10,14 +11,16 @@
 #include "nt/file.h"
 #include "nt/security.h"
 
-enum { INHERIT_BITS = OBJECT_INHERIT_ACE | CONTAINER_INHERIT_ACE | NO_PROPAGATE_INHERIT_ACE |
-		      INHERIT_ONLY_ACE };
+enum {
+	INHERIT_BITS = OBJECT_INHERIT_ACE | CONTAINER_INHERIT_ACE |
+		       NO_PROPAGATE_INHERIT_ACE | INHERIT_ONLY_ACE
+};
 
 struct heir {
 	bool is_directory;
 	bool has_owner, has_group;
 	struct sid owner, group; /* of the new object */
-	uint8_t mark;            /* INHERITED_ACE or 0 */
+	uint8_t mark;		 /* INHERITED_ACE or 0 */
 };
 
 /* CREATOR OWNER and CREATOR GROUP stand for the owner and group of the new object. */
@@ -36,9 +39,9 @@ creator_replacement(const struct heir *h, const struct ace_ref *ace)
 }
 
 /*
- * Adds an entry that has effect on the object. passed_on: with these flags it is also handed
- * down; an entry whose effective form differs is then written twice, so that its descendants
- * still see CREATOR OWNER and the generic rights.
+ * Adds an entry that has effect on the object. passed_on: with these flags it is also
+ * handed down; an entry whose effective form differs is then written twice, so that its
+ * descendants still see CREATOR OWNER and the generic rights.
  */
 static void
 add_effective(struct acl_buf *buf, const struct heir *h, const struct ace_ref *ace,
@@ -50,8 +53,8 @@ add_effective(struct acl_buf *buf, const struct heir *h, const struct ace_ref *a
 
 	acl_buf_add_ref(buf, ace, other_flags | (differs ? 0 : passed_on), mask, sid);
 	if (differs && passed_on)
-		acl_buf_add_ref(buf, ace, other_flags | passed_on | INHERIT_ONLY_ACE, ace->mask,
-				NULL);
+		acl_buf_add_ref(buf, ace, other_flags | passed_on | INHERIT_ONLY_ACE,
+				ace->mask, NULL);
 }
 
 static void
@@ -64,7 +67,8 @@ inherit_ace(struct acl_buf *buf, const struct heir *h, const struct ace_ref *ace
 	if (ace->flags & (h->is_directory ? CONTAINER_INHERIT_ACE : OBJECT_INHERIT_ACE))
 		add_effective(buf, h, ace, other, h->is_directory && passes ? both : 0);
 	else if (h->is_directory && both && passes) /* for files further down */
-		acl_buf_add_ref(buf, ace, other | both | INHERIT_ONLY_ACE, ace->mask, NULL);
+		acl_buf_add_ref(buf, ace, other | both | INHERIT_ONLY_ACE, ace->mask,
+				NULL);
 }
 
 static void
@@ -79,7 +83,8 @@ inherit_acl(struct acl_buf *buf, const struct heir *h, const struct sd_bytes *pa
 
 /* What the creator gave. merged: its inherited entries come anew from the parent. */
 static void
-take_acl(struct acl_buf *buf, const struct heir *h, const struct sd_bytes *acl, bool merged)
+take_acl(struct acl_buf *buf, const struct heir *h, const struct sd_bytes *acl,
+	 bool merged)
 {
 	struct acl_walk w = acl_walk_begin(acl->bytes);
 	struct ace_ref ace;
@@ -92,7 +97,8 @@ take_acl(struct acl_buf *buf, const struct heir *h, const struct sd_bytes *acl, 
 		if (ace.flags & INHERIT_ONLY_ACE)
 			acl_buf_add_ref(buf, &ace, ace.flags, ace.mask, NULL);
 		else
-			add_effective(buf, h, &ace, ace.flags & ~INHERIT_BITS, inheritance);
+			add_effective(buf, h, &ace, ace.flags & ~INHERIT_BITS,
+				      inheritance);
 	}
 }
 
@@ -102,25 +108,27 @@ struct acl_kind {
 };
 
 static const struct acl_kind kind_dacl = {SE_DACL_PRESENT, SE_DACL_DEFAULTED,
-					  SE_DACL_AUTO_INHERIT_REQ, SE_DACL_AUTO_INHERITED,
-					  SE_DACL_PROTECTED};
+					  SE_DACL_AUTO_INHERIT_REQ,
+					  SE_DACL_AUTO_INHERITED, SE_DACL_PROTECTED};
 static const struct acl_kind kind_sacl = {SE_SACL_PRESENT, SE_SACL_DEFAULTED,
-					  SE_SACL_AUTO_INHERIT_REQ, SE_SACL_AUTO_INHERITED,
-					  SE_SACL_PROTECTED};
+					  SE_SACL_AUTO_INHERIT_REQ,
+					  SE_SACL_AUTO_INHERITED, SE_SACL_PROTECTED};
 
 struct acl_source {
 	uint16_t control;
 	struct sd_bytes acl;
 };
 
-/* Fills *ret_acl and the bits of *control; leaves both alone when nobody gives anything. */
+/* Fills *ret_acl and the bits of *control; leaves both alone when nobody gives anything.
+ */
 static NTSTATUS
 compute_acl(const struct acl_kind *k, struct heir *h, const struct acl_source *parent,
 	    const struct acl_source *creator, struct acl_buf *buf, uint16_t *control,
 	    struct sd_bytes *ret_acl)
 {
 	bool given = creator->control & k->present && !(creator->control & k->defaulted);
-	bool merged = given && creator->control & k->req && !(creator->control & k->protect);
+	bool merged =
+		given && creator->control & k->req && !(creator->control & k->protect);
 	bool automatic = merged || parent->control & k->inherited;
 
 	h->mark = automatic ? INHERITED_ACE : 0;
@@ -141,10 +149,11 @@ compute_acl(const struct acl_kind *k, struct heir *h, const struct acl_source *p
 
 /* A DACL that nobody gave: the default one, else the creator and the system. */
 static NTSTATUS
-default_dacl(const struct sd_parts *creator, const struct heir *h, const struct token *token,
-	     struct acl_buf *buf, struct sd_parts *result)
+default_dacl(const struct sd_parts *creator, const struct heir *h,
+	     const struct token *token, struct acl_buf *buf, struct sd_parts *result)
 {
-	struct sd_ace ace = {ACCESS_ALLOWED_ACE_TYPE, 0, FILE_ALL_ACCESS, sid_make(5, 1, 18u)};
+	struct sd_ace ace = {ACCESS_ALLOWED_ACE_TYPE, 0, FILE_ALL_ACCESS,
+			     sid_make(5, 1, 18u)};
 
 	if (!(creator->control & SE_DACL_PRESENT) && !token)
 		return STATUS_SUCCESS; /* nobody to name */
@@ -171,7 +180,8 @@ choose_owner(const struct sd_parts *creator, const struct token *token, struct h
 		h->has_owner = token;
 		return STATUS_SUCCESS;
 	}
-	h->has_owner = sid_decode(creator->owner.bytes, creator->owner.size, &h->owner) != 0;
+	h->has_owner =
+		sid_decode(creator->owner.bytes, creator->owner.size, &h->owner) != 0;
 	if (token && !(token_privileges(token) & TOKEN_RESTORE) &&
 	    !sid_equal(&h->owner, token_user(token)))
 		return STATUS_INVALID_OWNER;
@@ -215,19 +225,19 @@ compute_parts(struct inheritance *in, const struct token *token)
 	choose_group(&in->creator, token, &in->heir);
 	in->result.owner = sd_bytes_of_sid(in->heir.has_owner ? &in->heir.owner : NULL);
 	in->result.group = sd_bytes_of_sid(in->heir.has_group ? &in->heir.group : NULL);
-	st = compute_acl(&kind_dacl, &in->heir, &parent_dacl, &creator_dacl, &in->dacl, control,
-			 &in->result.dacl);
+	st = compute_acl(&kind_dacl, &in->heir, &parent_dacl, &creator_dacl, &in->dacl,
+			 control, &in->result.dacl);
 	if (NT_SUCCESS(st) && !(*control & SE_DACL_PRESENT))
 		st = default_dacl(&in->creator, &in->heir, token, &in->dacl, &in->result);
 	if (NT_SUCCESS(st))
-		st = compute_acl(&kind_sacl, &in->heir, &parent_sacl, &creator_sacl, &in->sacl,
-				 control, &in->result.sacl);
+		st = compute_acl(&kind_sacl, &in->heir, &parent_sacl, &creator_sacl,
+				 &in->sacl, control, &in->result.sacl);
 	return st;
 }
 
 NTSTATUS
-sd_inherit(const void *parent, const void *creator, bool is_directory, const struct token *token,
-	   void **ret_sd, size_t *ret_size)
+sd_inherit(const void *parent, const void *creator, bool is_directory,
+	   const struct token *token, void **ret_sd, size_t *ret_size)
 {
 	struct inheritance in;
 	NTSTATUS st;

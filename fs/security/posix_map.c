@@ -36,8 +36,8 @@ posix_map_set_overrides(const uint32_t *uids, const struct sid *sids, unsigned n
 }
 
 /*
- * The published map: ranges of numbers, each with its form of SID. A machine here has no account
- * domain and is in none, so 30000h..3FFFFh and 100000h.. have no SID.
+ * The published map: ranges of numbers, each with its form of SID. A machine here has no
+ * account domain and is in none, so 30000h..3FFFFh and 100000h.. have no SID.
  */
 static struct sid
 published_from_id(uint32_t id)
@@ -136,8 +136,8 @@ posix_sid_from_uid(uint32_t uid)
 struct sid
 posix_sid_from_gid(uint32_t gid)
 {
-	/* The overrides name users. Where users and groups are numbered apart, the group of a
-	 * number has nothing to do with the user of that number. */
+	/* The overrides name users. Where users and groups are numbered apart, the group
+	 * of a number has nothing to do with the user of that number. */
 	if (selected == POSIX_MAP_UNIX)
 		return sid_make(AUTHORITY_UNIX, 2, UNIX_GROUP, gid);
 	return posix_sid_from_uid(gid);

@@ -10,7 +10,7 @@
 #include "nt/security.h"
 
 #define RIGHTS_BASE (SYNCHRONIZE | READ_CONTROL | FILE_READ_ATTRIBUTES | FILE_READ_EA)
-#define RIGHTS_OWNER                                                                     \
+#define RIGHTS_OWNER \
 	(DELETE | WRITE_DAC | WRITE_OWNER | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA)
 
 enum posix_class { CLASS_OWNER, CLASS_GROUP, CLASS_OTHER, N_CLASSES };
@@ -37,44 +37,50 @@ static const struct sid sid_everyone = {1, 1, {0, 0, 0, 0, 0, 1}, {0}};
 static const struct sid sid_authenticated = {1, 1, {0, 0, 0, 0, 0, 5}, {11}};
 
 /*
- * POSIX gives a caller the bits of one class, a DACL the sum of all that match: what a later
- * class has and an earlier one lacks is denied to the earlier one, before the later is reached.
- * WRITE_ATTRIBUTES is the owner's in any case.
+ * POSIX gives a caller the bits of one class, a DACL the sum of all that match: what a
+ * later class has and an earlier one lacks is denied to the earlier one, before the later
+ * is reached. WRITE_ATTRIBUTES is the owner's in any case.
  */
 static unsigned
 aces_from_mode(const struct sid *owner, const struct sid *group, uint32_t mode,
 	       struct sd_ace aces[5])
 {
-	uint32_t u = rights_of_class(mode, CLASS_OWNER), g = rights_of_class(mode, CLASS_GROUP),
+	uint32_t u = rights_of_class(mode, CLASS_OWNER),
+		 g = rights_of_class(mode, CLASS_GROUP),
 		 o = rights_of_class(mode, CLASS_OTHER);
-	uint32_t deny_owner = ((g & ~u) | (o & ~u)) & ~FILE_WRITE_ATTRIBUTES, deny_group = o & ~g;
+	uint32_t deny_owner = ((g & ~u) | (o & ~u)) & ~FILE_WRITE_ATTRIBUTES,
+		 deny_group = o & ~g;
 	unsigned n = 0;
 
-	aces[n++] = (struct sd_ace){ACCESS_ALLOWED_ACE_TYPE, 0, RIGHTS_BASE | RIGHTS_OWNER | u,
-				    *owner};
+	aces[n++] = (struct sd_ace){ACCESS_ALLOWED_ACE_TYPE, 0,
+				    RIGHTS_BASE | RIGHTS_OWNER | u, *owner};
 	if (deny_owner)
-		aces[n++] = (struct sd_ace){ACCESS_DENIED_ACE_TYPE, 0, deny_owner, *owner};
+		aces[n++] =
+			(struct sd_ace){ACCESS_DENIED_ACE_TYPE, 0, deny_owner, *owner};
 	aces[n++] = (struct sd_ace){ACCESS_ALLOWED_ACE_TYPE, 0, RIGHTS_BASE | g, *group};
 	if (deny_group)
-		aces[n++] = (struct sd_ace){ACCESS_DENIED_ACE_TYPE, 0, deny_group, *group};
-	aces[n++] = (struct sd_ace){ACCESS_ALLOWED_ACE_TYPE, 0, RIGHTS_BASE | o, sid_everyone};
+		aces[n++] =
+			(struct sd_ace){ACCESS_DENIED_ACE_TYPE, 0, deny_group, *group};
+	aces[n++] = (struct sd_ace){ACCESS_ALLOWED_ACE_TYPE, 0, RIGHTS_BASE | o,
+				    sid_everyone};
 	return n;
 }
 
 NTSTATUS
-posix_sd_from_mode(uint32_t uid, uint32_t gid, uint32_t mode, void **ret_sd, size_t *ret_size)
+posix_sd_from_mode(uint32_t uid, uint32_t gid, uint32_t mode, void **ret_sd,
+		   size_t *ret_size)
 {
 	struct sid owner = posix_sid_from_uid(uid), group = posix_sid_from_gid(gid);
 	struct sd_ace aces[5];
 	unsigned n = aces_from_mode(&owner, &group, mode, aces);
 
-	return sd_build(&owner, &group, SE_DACL_PROTECTED, SD_ACL_PRESENT, aces, n, ret_sd,
-			ret_size);
+	return sd_build(&owner, &group, SE_DACL_PROTECTED, SD_ACL_PRESENT, aces, n,
+			ret_sd, ret_size);
 }
 
 NTSTATUS
-posix_sd_merge(uint32_t uid, uint32_t gid, uint32_t mode, const void *existing, void **ret_sd,
-	       size_t *ret_size)
+posix_sd_merge(uint32_t uid, uint32_t gid, uint32_t mode, const void *existing,
+	       void **ret_sd, size_t *ret_size)
 {
 	struct sid owner = posix_sid_from_uid(uid), group = posix_sid_from_gid(gid);
 	struct sd_parts parts;
@@ -116,7 +122,8 @@ collect_rights(const struct sd_parts *parts, uint32_t allowed[N_CLASSES])
 
 	while (acl_walk_next(&w, &ace)) {
 		enum ace_effect effect = ace_effect(&ace);
-		unsigned classes = effect == ACE_NONE ? 0 : classes_of_ace(parts, ace.sid);
+		unsigned classes =
+			effect == ACE_NONE ? 0 : classes_of_ace(parts, ace.sid);
 		uint32_t mask = access_map_generic(ace.mask);
 
 		for (int c = 0; c < N_CLASSES; c++) {
@@ -145,7 +152,8 @@ mode_from_rights(const uint32_t allowed[N_CLASSES])
 
 	for (int c = 0; c < N_CLASSES; c++)
 		mode = mode << 3 | (allowed[c] & FILE_READ_DATA ? 4 : 0) |
-		       (may_write(allowed[c]) ? 2 : 0) | (allowed[c] & FILE_EXECUTE ? 1 : 0);
+		       (may_write(allowed[c]) ? 2 : 0) |
+		       (allowed[c] & FILE_EXECUTE ? 1 : 0);
 	if (allowed[CLASS_OWNER] & FILE_DELETE_CHILD)
 		for (int c = CLASS_GROUP; c <= CLASS_OTHER; c++)
 			if (may_write(allowed[c]) && !(allowed[c] & FILE_DELETE_CHILD))

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* NGROUPS_MAX (65536) numbers of 10 digits and the lines around them. */
+/* NGROUPS_MAX (65536) numbers of 10 digits, a space each, and the lines around them. */
 enum { STATUS_SIZE_MAX = 1024 * 1024 };
 
 /* Text after "\nkey:" up to its line's end, NULL when there is no such whole line. */
@@ -84,50 +84,69 @@ proc_groups_parse(const char *status, uint32_t uid, uint32_t gid)
 	return groups;
 }
 
-/* The whole file, NUL at its end. *text is the caller's room or, when that is too small, heap. */
-static bool
-read_all(int fd, char **text, size_t cap, char **ret_heap)
-{
-	size_t used = 0;
+/* Text of a file: room first, the heap when that is too small. */
+struct status_text {
+	char *text; /* room, or heap */
+	size_t used, cap;
+	char *heap;
+	char room[4096];
+};
 
+static bool
+text_grow(struct status_text *t)
+{
+	size_t cap = t->cap * 4;
+	char *bigger;
+
+	if (cap > STATUS_SIZE_MAX)
+		return false;
+	bigger = realloc(t->heap, cap);
+	if (!bigger)
+		return false;
+	if (!t->heap)
+		memcpy(bigger, t->room, t->used);
+	t->heap = t->text = bigger;
+	t->cap = cap;
+	return true;
+}
+
+/* The whole file, NUL at its end. */
+static bool
+text_read(struct status_text *t, int fd)
+{
 	for (;;) {
-		ssize_t n = read(fd, *text + used, cap - used - 1);
+		ssize_t n = read(fd, t->text + t->used, t->cap - t->used - 1);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return false;
-		used += (size_t)n;
-		(*text)[used] = '\0';
+		t->used += (size_t)n;
 		if (n == 0)
-			return true;
-		if (used + 1 < cap)
-			continue;
-		if (cap >= STATUS_SIZE_MAX)
+			break;
+		if (t->used + 1 == t->cap && !text_grow(t))
 			return false;
-		cap *= 4;
-		{
-			char *bigger = realloc(*ret_heap, cap);
-
-			if (!bigger)
-				return false;
-			if (!*ret_heap)
-				memcpy(bigger, *text, used + 1);
-			*ret_heap = *text = bigger;
-		}
 	}
+	t->text[t->used] = '\0';
+	return true;
 }
 
 struct proc_groups *
 proc_groups_read(uint32_t pid, uint32_t uid, uint32_t gid)
 {
-	char path[40], room[4096], *text = room;
-	CLEANUP(free_ptr) char *heap = NULL;
+	struct proc_groups *groups = NULL;
+	struct status_text t;
+	char path[40];
 	CLEANUP(close_fd) int fd = -1;
 
+	t.text = t.room;
+	t.cap = sizeof(t.room);
+	t.used = 0;
+	t.heap = NULL;
 	snprintf(path, sizeof(path), "/proc/%u/status", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || !read_all(fd, &text, sizeof(room), &heap))
-		return NULL;
-	return proc_groups_parse(text, uid, gid);
+	if (fd >= 0 && text_read(&t, fd))
+		groups = proc_groups_parse(t.text, uid, gid);
+	free(t.heap);
+	return groups;
 }

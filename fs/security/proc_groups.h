@@ -10,12 +10,13 @@ struct proc_groups {
 };
 
 /*
- * NULL unless the process (or thread) exists, can be read and still acts with this file system
- * uid and gid: a number that was given to another process meanwhile must not lend its groups.
- * The caller frees.
+ * NULL unless the process (or thread) exists, can be read and still acts with this file
+ * system uid and gid: a number that was given to another process meanwhile must not lend
+ * its groups. The caller frees.
  */
 NODISCARD struct proc_groups *proc_groups_read(uint32_t pid, uint32_t uid, uint32_t gid);
 /* The same, of the text of a status file. */
-NODISCARD struct proc_groups *proc_groups_parse(const char *status, uint32_t uid, uint32_t gid);
+NODISCARD struct proc_groups *proc_groups_parse(const char *status, uint32_t uid,
+						uint32_t gid);
 
 #endif

@@ -44,7 +44,8 @@ acl_valid_at(const uint8_t *sd, size_t size, uint32_t offset)
 	    size - offset < ACL_HEADER_SIZE)
 		return false;
 	acl_size = wire_u16(acl + 2);
-	if (acl[0] < 2 || acl[0] > 4 || acl_size < ACL_HEADER_SIZE || acl_size > size - offset)
+	if (acl[0] < 2 || acl[0] > 4 || acl_size < ACL_HEADER_SIZE ||
+	    acl_size > size - offset)
 		return false;
 	for (unsigned n = wire_u16(acl + 4); n > 0; n--) {
 		if (!ace_valid(acl + at, acl_size - at))
@@ -54,7 +55,8 @@ acl_valid_at(const uint8_t *sd, size_t size, uint32_t offset)
 	return true;
 }
 
-/* Offset of an ACL, 0 when it is absent or NULL: the offset means nothing without its flag. */
+/* Offset of an ACL, 0 when it is absent or NULL: the offset means nothing without its
+ * flag. */
 static uint32_t
 acl_offset(const uint8_t *sd, uint16_t present, int at)
 {
@@ -78,7 +80,8 @@ sd_valid(const void *sd, size_t size)
 	sacl = acl_offset(p, SE_SACL_PRESENT, AT_SACL);
 	return (!owner || sid_valid_at(p, size, owner)) &&
 	       (!group || sid_valid_at(p, size, group)) &&
-	       (!dacl || acl_valid_at(p, size, dacl)) && (!sacl || acl_valid_at(p, size, sacl));
+	       (!dacl || acl_valid_at(p, size, dacl)) &&
+	       (!sacl || acl_valid_at(p, size, sacl));
 }
 
 uint16_t
@@ -122,7 +125,8 @@ sd_length(const void *sd)
 {
 	const uint8_t *base = sd, *end = base + SD_HEADER_SIZE;
 	struct sd_parts parts = sd_split(sd);
-	const struct sd_bytes *all[] = {&parts.owner, &parts.group, &parts.sacl, &parts.dacl};
+	const struct sd_bytes *all[] = {&parts.owner, &parts.group, &parts.sacl,
+					&parts.dacl};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (all[i]->bytes)
@@ -165,7 +169,8 @@ sd_dacl_ace(const void *sd, unsigned index, struct sd_ace *ret_ace)
 	while (acl_walk_next(&w, &ace)) {
 		if (index-- > 0)
 			continue;
-		*ret_ace = (struct sd_ace){.type = ace.type, .flags = ace.flags, .mask = ace.mask};
+		*ret_ace = (struct sd_ace){
+			.type = ace.type, .flags = ace.flags, .mask = ace.mask};
 		if (ace.sid)
 			(void)!sid_decode(ace.sid, ace.size - 8u, &ret_ace->sid);
 		return true;

@@ -5,13 +5,14 @@
 
 NTSTATUS
 sd_build(const struct sid *owner, const struct sid *group, uint16_t control,
-	 enum sd_acl_state dacl, const struct sd_ace *aces, unsigned n_aces, void **ret_sd,
-	 size_t *ret_size)
+	 enum sd_acl_state dacl, const struct sd_ace *aces, unsigned n_aces,
+	 void **ret_sd, size_t *ret_size)
 {
-	struct sd_parts parts = {.control = control & ~(SE_SELF_RELATIVE | SE_DACL_PRESENT |
-							SE_SACL_PRESENT),
-				 .owner = sd_bytes_of_sid(owner),
-				 .group = sd_bytes_of_sid(group)};
+	struct sd_parts parts = {
+		.control =
+			control & ~(SE_SELF_RELATIVE | SE_DACL_PRESENT | SE_SACL_PRESENT),
+		.owner = sd_bytes_of_sid(owner),
+		.group = sd_bytes_of_sid(group)};
 	CLEANUP(acl_buf_fini) struct acl_buf buf;
 	NTSTATUS st;
 
@@ -65,8 +66,9 @@ map_acl(struct acl_buf *buf, struct sd_bytes *acl)
 	buf->revision = acl->bytes[0];
 	while (acl_walk_next(&w, &ace))
 		acl_buf_add_ref(buf, &ace, ace.flags,
-				ace.flags & INHERIT_ONLY_ACE ? ace.mask
-							     : access_map_generic(ace.mask),
+				ace.flags & INHERIT_ONLY_ACE
+					? ace.mask
+					: access_map_generic(ace.mask),
 				NULL);
 	return acl_buf_end(buf, acl);
 }
@@ -108,7 +110,8 @@ sd_modify(const void *sd, uint32_t info, const void *modification, void **ret_sd
 		replaced |= SE_GROUP_DEFAULTED;
 	}
 	if (info & SD_DACL) {
-		/* No DACL would grant everything to everybody: that must be said, as a NULL one. */
+		/* No DACL would grant everything to everybody: that must be said, as a
+		 * NULL one. */
 		if (!(mod.control & SE_DACL_PRESENT))
 			return STATUS_INVALID_SECURITY_DESCR;
 		st = map_acl(&buf, &mod.dacl);
@@ -121,6 +124,7 @@ sd_modify(const void *sd, uint32_t info, const void *modification, void **ret_sd
 		parts.sacl = mod.sacl;
 		replaced |= SD_CONTROL_SACL;
 	}
-	parts.control = (parts.control & ~replaced) | (stored_control(mod.control) & replaced);
+	parts.control =
+		(parts.control & ~replaced) | (stored_control(mod.control) & replaced);
 	return sd_compose(&parts, ret_sd, ret_size);
 }

@@ -1,6 +1,6 @@
 /*
- * The wire form of descriptors, shared by the files of this folder. Everything that walks relies
- * on sd_valid(); nothing here assumes that a descriptor is aligned in memory.
+ * The wire form of descriptors, shared by the files of this folder. Everything that walks
+ * relies on sd_valid(); nothing here assumes that a descriptor is aligned in memory.
  */
 #ifndef USERDRIVE_FS_SECURITY_SD_PRIV_H
 #define USERDRIVE_FS_SECURITY_SD_PRIV_H
@@ -9,7 +9,12 @@
 #include "fs/security/sd.h"
 #include "nt/security.h"
 
-enum { SD_HEADER_SIZE = 20, ACL_HEADER_SIZE = 8, ACE_HEADER_SIZE = 4, SID_HEADER_SIZE = 8 };
+enum {
+	SD_HEADER_SIZE = 20,
+	ACL_HEADER_SIZE = 8,
+	ACE_HEADER_SIZE = 4,
+	SID_HEADER_SIZE = 8
+};
 enum { ACE_DENIED_CALLBACK = 0xa }; /* MS-DTYP 2.4.4.1 */
 
 static inline uint16_t
@@ -56,8 +61,8 @@ wire_sid_equal(const uint8_t *a, const uint8_t *b)
 	       memcmp(a + SID_HEADER_SIZE, b + SID_HEADER_SIZE, 4 * (size_t)a[1]) == 0;
 }
 
-/* ACE types that are header, mask, SID (MS-DTYP 2.4.4): the four basic ones, their callback
- * forms, mandatory label, resource attribute, scoped policy. */
+/* ACE types that are header, mask, SID (MS-DTYP 2.4.4): the four basic ones, their
+ * callback forms, mandatory label, resource attribute, scoped policy. */
 static inline bool
 ace_type_has_sid(uint8_t type)
 {
@@ -69,7 +74,7 @@ ace_type_has_sid(uint8_t type)
 struct ace_ref {
 	const uint8_t *bytes;
 	const uint8_t *sid; /* NULL: a type that is not read */
-	uint32_t mask;      /* 0 when sid is NULL */
+	uint32_t mask;	    /* 0 when sid is NULL */
 	uint16_t size;
 	uint8_t type, flags;
 };
@@ -113,8 +118,8 @@ acl_walk_next(struct acl_walk *w, struct ace_ref *ret_ace)
 }
 
 /*
- * What an entry does to an object that carries it. A conditional allow is not evaluated and
- * grants nothing, a conditional deny denies.
+ * What an entry does to an object that carries it. A conditional allow is not evaluated
+ * and grants nothing, a conditional deny denies.
  */
 enum ace_effect { ACE_NONE, ACE_ALLOW, ACE_DENY };
 
@@ -125,8 +130,9 @@ ace_effect(const struct ace_ref *ace)
 		return ACE_NONE;
 	if (ace->type == ACCESS_ALLOWED_ACE_TYPE)
 		return ACE_ALLOW;
-	return ace->type == ACCESS_DENIED_ACE_TYPE || ace->type == ACE_DENIED_CALLBACK ? ACE_DENY
-											: ACE_NONE;
+	return ace->type == ACCESS_DENIED_ACE_TYPE || ace->type == ACE_DENIED_CALLBACK
+		       ? ACE_DENY
+		       : ACE_NONE;
 }
 
 /* A descriptor taken apart; pointers into it, NULL where a part is absent. A NULL DACL is
@@ -142,7 +148,8 @@ struct sd_parts {
 };
 
 struct sd_parts sd_split(const void *sd);
-NODISCARD NTSTATUS sd_compose(const struct sd_parts *parts, void **ret_sd, size_t *ret_size);
+NODISCARD NTSTATUS sd_compose(const struct sd_parts *parts, void **ret_sd,
+			      size_t *ret_size);
 
 static inline struct sd_bytes
 sd_bytes_of_sid(const struct sid *sid)
@@ -152,11 +159,11 @@ sd_bytes_of_sid(const struct sid *sid)
 }
 
 /* The bits of control that travel with each ACL. */
-#define SD_CONTROL_DACL                                                                  \
-	(SE_DACL_PRESENT | SE_DACL_DEFAULTED | SE_DACL_AUTO_INHERIT_REQ |                 \
+#define SD_CONTROL_DACL                                                   \
+	(SE_DACL_PRESENT | SE_DACL_DEFAULTED | SE_DACL_AUTO_INHERIT_REQ | \
 	 SE_DACL_AUTO_INHERITED | SE_DACL_PROTECTED)
-#define SD_CONTROL_SACL                                                                  \
-	(SE_SACL_PRESENT | SE_SACL_DEFAULTED | SE_SACL_AUTO_INHERIT_REQ |                 \
+#define SD_CONTROL_SACL                                                   \
+	(SE_SACL_PRESENT | SE_SACL_DEFAULTED | SE_SACL_AUTO_INHERIT_REQ | \
 	 SE_SACL_AUTO_INHERITED | SE_SACL_PROTECTED)
 
 enum { ACL_REVISION_DS = 4 }; /* allows object entries */
@@ -175,8 +182,8 @@ void acl_buf_init(struct acl_buf *b);
 void acl_buf_fini(struct acl_buf *b); /* for CLEANUP too */
 void acl_buf_add(struct acl_buf *b, const struct sd_ace *ace);
 /* Copies an entry with other flags and mask, and another SID unless sid is NULL. */
-void acl_buf_add_ref(struct acl_buf *b, const struct ace_ref *ace, uint8_t flags, uint32_t mask,
-		     const struct sid *sid);
+void acl_buf_add_ref(struct acl_buf *b, const struct ace_ref *ace, uint8_t flags,
+		     uint32_t mask, const struct sid *sid);
 /* *ret_acl is borrowed from b. */
 NODISCARD NTSTATUS acl_buf_end(struct acl_buf *b, struct sd_bytes *ret_acl);
 

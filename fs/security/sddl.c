@@ -1,4 +1,5 @@
-/* The text form of descriptors (MS-DTYP 2.5.1.1), without object and conditional entries. */
+/* The text form of descriptors (MS-DTYP 2.5.1.1), without object and conditional entries.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,15 +13,19 @@ struct sddl_word {
 	uint32_t value;
 };
 
-static const struct sddl_word ace_types[] = {
-	{"AU", SYSTEM_AUDIT_ACE_TYPE}, {"AL", 3}, {"ML", 0x11},
-	{"A", ACCESS_ALLOWED_ACE_TYPE}, {"D", ACCESS_DENIED_ACE_TYPE}};
+static const struct sddl_word ace_types[] = {{"AU", SYSTEM_AUDIT_ACE_TYPE},
+					     {"AL", 3},
+					     {"ML", 0x11},
+					     {"A", ACCESS_ALLOWED_ACE_TYPE},
+					     {"D", ACCESS_DENIED_ACE_TYPE}};
 
-static const struct sddl_word ace_flags[] = {
-	{"OI", OBJECT_INHERIT_ACE},	 {"CI", CONTAINER_INHERIT_ACE},
-	{"NP", NO_PROPAGATE_INHERIT_ACE}, {"IO", INHERIT_ONLY_ACE},
-	{"ID", INHERITED_ACE},		 {"SA", 0x40},
-	{"FA", 0x80}};
+static const struct sddl_word ace_flags[] = {{"OI", OBJECT_INHERIT_ACE},
+					     {"CI", CONTAINER_INHERIT_ACE},
+					     {"NP", NO_PROPAGATE_INHERIT_ACE},
+					     {"IO", INHERIT_ONLY_ACE},
+					     {"ID", INHERITED_ACE},
+					     {"SA", 0x40},
+					     {"FA", 0x80}};
 
 /* Sets that have a name of their own; written only when a mask is exactly one of them. */
 static const struct sddl_word file_sets[] = {{"FA", FILE_ALL_ACCESS},
@@ -34,11 +39,11 @@ static const struct sddl_word key_sets[] = {
 
 /* One bit each, in the order in which they are written. */
 static const struct sddl_word right_bits[] = {
-	{"CC", 0x1},	      {"DC", 0x2},	     {"LC", 0x4},
-	{"SW", 0x8},	      {"RP", 0x10},	     {"WP", 0x20},
-	{"DT", 0x40},	      {"LO", 0x80},	     {"CR", 0x100},
-	{"SD", DELETE},	      {"RC", READ_CONTROL},  {"WD", WRITE_DAC},
-	{"WO", WRITE_OWNER},  {"GA", GENERIC_ALL},   {"GX", GENERIC_EXECUTE},
+	{"CC", 0x1},	       {"DC", 0x2},	     {"LC", 0x4},
+	{"SW", 0x8},	       {"RP", 0x10},	     {"WP", 0x20},
+	{"DT", 0x40},	       {"LO", 0x80},	     {"CR", 0x100},
+	{"SD", DELETE},	       {"RC", READ_CONTROL}, {"WD", WRITE_DAC},
+	{"WO", WRITE_OWNER},   {"GA", GENERIC_ALL},  {"GX", GENERIC_EXECUTE},
 	{"GW", GENERIC_WRITE}, {"GR", GENERIC_READ}};
 
 /* Mandatory labels (MS-DTYP 2.4.4.13) have rights of their own. */
@@ -175,7 +180,8 @@ read_ace(struct reader *r, struct sd_ace *ret_ace)
 		return false;
 	ret_ace->flags = (uint8_t)read_words(r, ace_flags, ARRAY_SIZE(ace_flags));
 	return expect(r, ';') && read_rights(r, &ret_ace->mask) && expect(r, ';') &&
-	       expect(r, ';') && expect(r, ';') && read_sid(r, &ret_ace->sid) && expect(r, ')');
+	       expect(r, ';') && expect(r, ';') && read_sid(r, &ret_ace->sid) &&
+	       expect(r, ')');
 }
 
 static bool

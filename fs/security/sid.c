@@ -35,7 +35,8 @@ sid_equal(const struct sid *a, const struct sid *b)
 struct sid
 sid_make(uint64_t authority, unsigned n_subs, ...)
 {
-	struct sid s = {.revision = 1, .n_subs = (uint8_t)MIN(n_subs, (unsigned)SID_SUBS_MAX)};
+	struct sid s = {.revision = 1,
+			.n_subs = (uint8_t)MIN(n_subs, (unsigned)SID_SUBS_MAX)};
 	va_list ap;
 
 	for (int i = 0; i < 6; i++)
@@ -69,7 +70,8 @@ sid_format(const struct sid *s, char *dst)
 		n += sprintf(dst + n, "-%u", s->sub[i]);
 }
 
-/* Well-known SIDs that have an SDDL alias (MS-DTYP 2.5.1.1), with up to two subauthorities. */
+/* Well-known SIDs that have an SDDL alias (MS-DTYP 2.5.1.1), with up to two
+ * subauthorities. */
 struct sid_alias {
 	char name[3];
 	uint8_t authority;
@@ -77,34 +79,45 @@ struct sid_alias {
 	uint32_t sub[2];
 };
 
-#define BUILTIN(name, rid)                                                               \
-	{                                                                                \
-		name, 5, 2, { 32, rid }                                                  \
+#define BUILTIN(name, rid)      \
+	{                       \
+		name, 5, 2,     \
+		{               \
+			32, rid \
+		}               \
 	}
-#define ONE(name, authority, rid)                                                        \
-	{                                                                                \
-		name, authority, 1, { rid, 0 }                                           \
+#define ONE(name, authority, rid)   \
+	{                           \
+		name, authority, 1, \
+		{                   \
+			rid, 0      \
+		}                   \
 	}
 
 static const struct sid_alias aliases[] = {
-	ONE("WD", 1, 0),      ONE("CO", 3, 0),      ONE("CG", 3, 1),      ONE("OW", 3, 4),
-	ONE("NU", 5, 2),      ONE("IU", 5, 4),      ONE("SU", 5, 6),      ONE("AN", 5, 7),
-	ONE("ED", 5, 9),      ONE("PS", 5, 10),     ONE("AU", 5, 11),     ONE("RC", 5, 12),
-	ONE("SY", 5, 18),     ONE("LS", 5, 19),     ONE("NS", 5, 20),     ONE("WR", 5, 33),
-	ONE("LW", 16, 4096),  ONE("ME", 16, 8192),  ONE("MP", 16, 8448),  ONE("HI", 16, 12288),
-	ONE("SI", 16, 16384), ONE("AS", 18, 1),     ONE("SS", 18, 2),     BUILTIN("BA", 544),
-	BUILTIN("BU", 545),   BUILTIN("BG", 546),   BUILTIN("PU", 547),   BUILTIN("AO", 548),
-	BUILTIN("SO", 549),   BUILTIN("PO", 550),   BUILTIN("BO", 551),   BUILTIN("RE", 552),
-	BUILTIN("RU", 554),   BUILTIN("RD", 555),   BUILTIN("NO", 556),   BUILTIN("MU", 558),
-	BUILTIN("LU", 559),   BUILTIN("IS", 568),   BUILTIN("CY", 569),   BUILTIN("ER", 573),
-	BUILTIN("CD", 574),   BUILTIN("RA", 575),   BUILTIN("ES", 576),   BUILTIN("MS", 577),
-	BUILTIN("HA", 578),   BUILTIN("AA", 579),   BUILTIN("RM", 580),
-	{"AC", 15, 2, {2, 1}},
+	ONE("WD", 1, 0),     ONE("CO", 3, 0),	   ONE("CG", 3, 1),
+	ONE("OW", 3, 4),     ONE("NU", 5, 2),	   ONE("IU", 5, 4),
+	ONE("SU", 5, 6),     ONE("AN", 5, 7),	   ONE("ED", 5, 9),
+	ONE("PS", 5, 10),    ONE("AU", 5, 11),	   ONE("RC", 5, 12),
+	ONE("SY", 5, 18),    ONE("LS", 5, 19),	   ONE("NS", 5, 20),
+	ONE("WR", 5, 33),    ONE("LW", 16, 4096),  ONE("ME", 16, 8192),
+	ONE("MP", 16, 8448), ONE("HI", 16, 12288), ONE("SI", 16, 16384),
+	ONE("AS", 18, 1),    ONE("SS", 18, 2),	   BUILTIN("BA", 544),
+	BUILTIN("BU", 545),  BUILTIN("BG", 546),   BUILTIN("PU", 547),
+	BUILTIN("AO", 548),  BUILTIN("SO", 549),   BUILTIN("PO", 550),
+	BUILTIN("BO", 551),  BUILTIN("RE", 552),   BUILTIN("RU", 554),
+	BUILTIN("RD", 555),  BUILTIN("NO", 556),   BUILTIN("MU", 558),
+	BUILTIN("LU", 559),  BUILTIN("IS", 568),   BUILTIN("CY", 569),
+	BUILTIN("ER", 573),  BUILTIN("CD", 574),   BUILTIN("RA", 575),
+	BUILTIN("ES", 576),  BUILTIN("MS", 577),   BUILTIN("HA", 578),
+	BUILTIN("AA", 579),  BUILTIN("RM", 580),   {"AC", 15, 2, {2, 1}},
 };
 
-/* Aliases relative to a Windows machine or domain, which a volume here does not belong to. */
-static const char domain_aliases[][3] = {"LA", "LG", "DA", "DG", "DU", "DC", "DD", "CA", "SA",
-					 "EA", "PA", "RS", "CN", "AP", "KA", "EK", "RO"};
+/* Aliases relative to a Windows machine or domain, which a volume here does not belong
+ * to. */
+static const char domain_aliases[][3] = {"LA", "LG", "DA", "DG", "DU", "DC",
+					 "DD", "CA", "SA", "EA", "PA", "RS",
+					 "CN", "AP", "KA", "EK", "RO"};
 
 static struct sid
 alias_sid(const struct sid_alias *a)
@@ -207,8 +220,8 @@ sid_parse(const char *text, struct sid *ret_sid, const char **ret_end)
 	if (!parse_authority(&p, &v))
 		return false;
 	s = sid_make(v, 0);
-	/* The grammar asks for one subauthority at least; a SID without any is valid in binary
-	 * form, so its text is understood too. */
+	/* The grammar asks for one subauthority at least; a SID without any is valid in
+	 * binary form, so its text is understood too. */
 	while (p[0] == '-' && s.n_subs < SID_SUBS_MAX) {
 		p++;
 		if (!parse_decimal(&p, UINT32_MAX, &v))

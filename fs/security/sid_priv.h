@@ -7,7 +7,8 @@
 uint64_t sid_authority(const struct sid *s);
 /* Two-letter SDDL alias, or NULL. */
 const char *sid_alias(const struct sid *s);
-/* text begins with an alias that only a Windows machine or domain can resolve (LA, DA …). */
+/* text begins with an alias that only a Windows machine or domain can resolve (LA, DA …).
+ */
 bool sid_alias_needs_domain(const char *text);
 
 static inline bool

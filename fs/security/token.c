@@ -10,9 +10,9 @@
 #include "fs/security/token_priv.h"
 
 /*
- * Invariant: everything but n_refs and supplementary is constant after creation. supplementary
- * goes from NULL to a list, once, by compare and exchange (release; readers acquire), and is
- * freed with the token.
+ * Invariant: everything but n_refs and supplementary is constant after creation.
+ * supplementary goes from NULL to a list, once, by compare and exchange (release; readers
+ * acquire), and is freed with the token.
  */
 struct token {
 	_Atomic unsigned n_refs;
@@ -43,13 +43,14 @@ token_alloc(const struct sid *user, unsigned n_groups, uint32_t privileges)
 }
 
 /*
- * The identity under which a caller's own files are recorded. Numbers that the selected map does
- * not cover share one SID there; a caller must not pass for all of them.
+ * The identity under which a caller's own files are recorded. Numbers that the selected
+ * map does not cover share one SID there; a caller must not pass for all of them.
  */
 static struct sid
 own_sid(struct sid mapped, uint32_t kind, uint32_t id)
 {
-	return sid_is_single(&mapped, 0, POSIX_ID_UNMAPPED) ? sid_make(22, 2, kind, id) : mapped;
+	return sid_is_single(&mapped, 0, POSIX_ID_UNMAPPED) ? sid_make(22, 2, kind, id)
+							    : mapped;
 }
 
 NTSTATUS
@@ -80,7 +81,8 @@ token_create(const struct sid *user, const struct sid *groups, unsigned n_groups
 	if (n_groups > 0)
 		memcpy(t->groups, groups, n_groups * sizeof(*groups));
 	t->uid = posix_uid_from_sid(user);
-	t->gid = n_groups > 0 ? posix_gid_from_sid(&groups[0]) : (uint32_t)POSIX_ID_UNMAPPED;
+	t->gid = n_groups > 0 ? posix_gid_from_sid(&groups[0])
+			      : (uint32_t)POSIX_ID_UNMAPPED;
 	*ret_token = t;
 	return STATUS_SUCCESS;
 }
@@ -98,7 +100,8 @@ token_unref(struct token *token)
 	struct proc_groups *groups;
 
 	/* Pairs with the other holders' releases: their use comes before our free. */
-	if (!token || atomic_fetch_sub_explicit(&token->n_refs, 1, memory_order_acq_rel) != 1)
+	if (!token ||
+	    atomic_fetch_sub_explicit(&token->n_refs, 1, memory_order_acq_rel) != 1)
 		return;
 	groups = atomic_load_explicit(&token->supplementary, memory_order_acquire);
 	if (groups != &groups_unknown)
@@ -143,8 +146,8 @@ token_gid(const struct token *token)
 }
 
 /*
- * The gid that a SID stands for as an identity, not only for display: a SID that merely reads as
- * a number (S-1-5-32-544 as 544) makes no one of that number its member.
+ * The gid that a SID stands for as an identity, not only for display: a SID that merely
+ * reads as a number (S-1-5-32-544 as 544) makes no one of that number its member.
  */
 static bool
 gid_of_group(const struct sid *group, uint32_t *ret_gid)

@@ -1,9 +1,10 @@
 /*
- * Numbers for tokens. Every open makes one, so threads are spread over shards; slots never move,
- * so that a look-up takes no lock.
+ * Numbers for tokens. Every open makes one, so threads are spread over shards; slots
+ * never move, so that a look-up takes no lock.
  *
- * A handle is | generation 12 | slot 16 | shard 4 |. The generation is never 0, so no handle is,
- * and it changes with each use of a slot, so that a handle kept too long finds nothing.
+ * A handle is | generation 12 | slot 16 | shard 4 |. The generation is never 0, so no
+ * handle is, and it changes with each use of a slot, so that a handle kept too long finds
+ * nothing.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,9 +28,10 @@ struct slot {
 
 struct shard {
 	struct mutex lock; /* a leaf: nothing is called with it held */
-	int first_free;    /* GUARDED_BY(lock): slot number + 1, 0: none */
+	int first_free;	   /* GUARDED_BY(lock): slot number + 1, 0: none */
 	unsigned n_slots;  /* GUARDED_BY(lock): slots ever used */
-	_Atomic(struct slot *) chunks[N_CHUNKS]; /* set once; released, acquired by look-ups */
+	_Atomic(struct slot *)
+		chunks[N_CHUNKS]; /* set once; released, acquired by look-ups */
 } __attribute__((aligned(64)));
 
 static struct shard shards[N_SHARDS] = {[0 ... N_SHARDS - 1] = {.lock = MUTEX_INIT}};

@@ -1,4 +1,5 @@
-/* What the access check needs of a token beyond token.h: membership without reading /proc. */
+/* What the access check needs of a token beyond token.h: membership without reading
+ * /proc. */
 #ifndef USERDRIVE_FS_SECURITY_TOKEN_PRIV_H
 #define USERDRIVE_FS_SECURITY_TOKEN_PRIV_H
 

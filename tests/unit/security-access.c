@@ -1,4 +1,5 @@
-/* Breaks when somebody gets a right that a descriptor does not give, or loses one it gives. */
+/* Breaks when somebody gets a right that a descriptor does not give, or loses one it
+ * gives. */
 #include "tests/unit/security-util.h"
 
 #include "fs/security/posix_map.h"
@@ -12,10 +13,12 @@ static struct token *
 token_of(uint32_t privileges)
 {
 	struct sid user = sid_of("S-1-22-1-1000");
-	struct sid groups[] = {sid_of("S-1-22-2-100"), sid_of("S-1-22-2-2000"), sid_of("BU")};
+	struct sid groups[] = {sid_of("S-1-22-2-100"), sid_of("S-1-22-2-2000"),
+			       sid_of("BU")};
 	struct token *token = NULL;
 
-	assert_int_equal(token_create(&user, groups, 3, privileges, &token), STATUS_SUCCESS);
+	assert_int_equal(token_create(&user, groups, 3, privileges, &token),
+			 STATUS_SUCCESS);
 	return token;
 }
 
@@ -81,7 +84,8 @@ test_table(void **state)
 		{"O:S-1-22-1-1000D:(A;IO;RC;;;OW)", WRITE_DAC, WRITE_DAC},
 		{"O:S-1-22-1-1000D:(D;;CC;;;OW)(A;;FA;;;WD)", FILE_READ_DATA, 0},
 		{"O:S-1-22-1-1001D:(A;;FA;;;OW)", FILE_READ_DATA, 0},
-		{"O:S-1-22-1-1001D:(D;;FA;;;OW)(A;;CC;;;WD)", FILE_READ_DATA, FILE_READ_DATA},
+		{"O:S-1-22-1-1001D:(D;;FA;;;OW)(A;;CC;;;WD)", FILE_READ_DATA,
+		 FILE_READ_DATA},
 		/* nobody asks for nothing */
 		{"D:(D;;FA;;;WD)", 0, 0},
 	};
@@ -104,7 +108,8 @@ test_privileges(void **state)
 		     *security = token_of(TOKEN_SECURITY);
 	uint32_t result = 0;
 
-	assert_int_equal(access_check(sd, plain, WRITE_OWNER, &result), STATUS_ACCESS_DENIED);
+	assert_int_equal(access_check(sd, plain, WRITE_OWNER, &result),
+			 STATUS_ACCESS_DENIED);
 	assert_int_equal(access_check(sd, own, WRITE_OWNER, &result), STATUS_SUCCESS);
 	assert_int_equal(result, WRITE_OWNER);
 	assert_int_equal(access_check(sd, own, WRITE_OWNER | DELETE, &result),
@@ -114,8 +119,9 @@ test_privileges(void **state)
 	assert_int_equal(access_check(sd, security, ACCESS_SYSTEM_SECURITY, &result),
 			 STATUS_SUCCESS);
 	assert_int_equal(result, ACCESS_SYSTEM_SECURITY);
-	assert_int_equal(access_check(sd, security, ACCESS_SYSTEM_SECURITY | DELETE, &result),
-			 STATUS_ACCESS_DENIED);
+	assert_int_equal(
+		access_check(sd, security, ACCESS_SYSTEM_SECURITY | DELETE, &result),
+		STATUS_ACCESS_DENIED);
 	token_unref(plain);
 	token_unref(own);
 	token_unref(security);
@@ -130,10 +136,12 @@ test_conditional_entries_fail_closed(void **state)
 	uint32_t result;
 
 	sd[20 + 8] = 0xa; /* denied, conditional */
-	assert_int_equal(access_check(sd, token, FILE_READ_DATA, &result), STATUS_ACCESS_DENIED);
+	assert_int_equal(access_check(sd, token, FILE_READ_DATA, &result),
+			 STATUS_ACCESS_DENIED);
 	sd[20 + 8] = 0x9; /* allowed, conditional */
 	sd[20 + 8 + 20] = ACCESS_DENIED_ACE_TYPE;
-	assert_int_equal(access_check(sd, token, FILE_READ_DATA, &result), STATUS_ACCESS_DENIED);
+	assert_int_equal(access_check(sd, token, FILE_READ_DATA, &result),
+			 STATUS_ACCESS_DENIED);
 	token_unref(token);
 	free(sd);
 }
@@ -147,7 +155,8 @@ test_unknown_groups_fail_closed(void **state)
 	} v[] = {
 		{"D:(A;;FR;;;S-1-22-2-2000)", FILE_READ_DATA, 0},
 		{"D:(D;;FR;;;S-1-22-2-2000)(A;;FA;;;WD)", FILE_READ_DATA, 0},
-		{"D:(D;;FR;;;S-1-22-2-2000)(A;;FA;;;WD)", FILE_WRITE_DATA, FILE_WRITE_DATA},
+		{"D:(D;;FR;;;S-1-22-2-2000)(A;;FA;;;WD)", FILE_WRITE_DATA,
+		 FILE_WRITE_DATA},
 		{"D:(D;;FR;;;S-1-22-1-2000)(A;;FA;;;WD)", FILE_READ_DATA, FILE_READ_DATA},
 		{"D:(A;;FR;;;S-1-22-2-100)(D;;FR;;;S-1-22-2-2000)", FILE_READ_DATA,
 		 FILE_READ_DATA},
@@ -157,7 +166,8 @@ test_unknown_groups_fail_closed(void **state)
 	};
 	struct token *token = NULL;
 
-	assert_int_equal(token_create_posix(USER, GROUP, NO_SUCH_PID, &token), STATUS_SUCCESS);
+	assert_int_equal(token_create_posix(USER, GROUP, NO_SUCH_PID, &token),
+			 STATUS_SUCCESS);
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		uint32_t got = granted(v[i].sd, token, v[i].desired);
 
@@ -168,8 +178,8 @@ test_unknown_groups_fail_closed(void **state)
 }
 
 /*
- * The rule again, from its definition, one right at a time: the first entry that matches and
- * names the right decides. Shares nothing with access_check() but the types.
+ * The rule again, from its definition, one right at a time: the first entry that matches
+ * and names the right decides. Shares nothing with access_check() but the types.
  */
 struct naive {
 	bool (*member)(const char *name); /* definitely */
@@ -183,15 +193,22 @@ struct random_ace {
 	const char *name;
 };
 
-static const char *const names[] = {"S-1-22-1-1000", "S-1-22-2-100", "S-1-22-2-2000", "BU",
-				    "S-1-22-1-1001", "S-1-22-2-77",  "WD",	      "AU",
-				    "OW",	     "SY"};
+static const char *const names[] = {"S-1-22-1-1000",
+				    "S-1-22-2-100",
+				    "S-1-22-2-2000",
+				    "BU",
+				    "S-1-22-1-1001",
+				    "S-1-22-2-77",
+				    "WD",
+				    "AU",
+				    "OW",
+				    "SY"};
 
 static bool
 known_member(const char *name)
 {
-	return strcmp(name, "SY") && strcmp(name, "S-1-22-1-1001") && strcmp(name, "S-1-22-2-77") &&
-	       strcmp(name, "OW");
+	return strcmp(name, "SY") && strcmp(name, "S-1-22-1-1001") &&
+	       strcmp(name, "S-1-22-2-77") && strcmp(name, "OW");
 }
 
 static bool
@@ -214,7 +231,8 @@ blind_maybe(const char *name)
 }
 
 static bool
-naive_right(const struct naive *who, const struct random_ace *aces, unsigned n, uint32_t right)
+naive_right(const struct naive *who, const struct random_ace *aces, unsigned n,
+	    uint32_t right)
 {
 	bool owner_entry = false;
 
@@ -268,7 +286,8 @@ random_acl(struct random_ace *aces, unsigned max)
 		aces[i] = (struct random_ace){
 			.deny = next_random() % 3 == 0,
 			.inherit_only = next_random() % 8 == 0,
-			.mask = (next_random() & FILE_ALL_ACCESS) | (1u << next_random() % 9),
+			.mask = (next_random() & FILE_ALL_ACCESS) |
+				(1u << next_random() % 9),
 			.name = names[next_random() % ARRAY_SIZE(names)]};
 	return n;
 }
@@ -282,8 +301,10 @@ random_sd(const struct random_ace *aces, unsigned n, const char *owner)
 	size_t size;
 
 	for (unsigned i = 0; i < n; i++)
-		real[i] = (struct sd_ace){.type = aces[i].deny, .mask = aces[i].mask,
-					  .flags = aces[i].inherit_only ? INHERIT_ONLY_ACE : 0,
+		real[i] = (struct sd_ace){.type = aces[i].deny,
+					  .mask = aces[i].mask,
+					  .flags = aces[i].inherit_only ? INHERIT_ONLY_ACE
+									: 0,
 					  .sid = sid_of(aces[i].name)};
 	assert_int_equal(sd_build(&sid, NULL, 0, SD_ACL_PRESENT, real, n, &sd, &size),
 			 STATUS_SUCCESS);
@@ -349,8 +370,8 @@ test_modes(void **state)
 	static const struct {
 		uint32_t uid, gid, shift;
 	} callers[] = {{1000, 5, 6}, {7, 100, 3}, {7, 5, 0}, {1000, 100, 6}};
-	static const uint32_t rights[] = {FILE_EXECUTE, FILE_WRITE_DATA | FILE_APPEND_DATA,
-					  FILE_READ_DATA};
+	static const uint32_t rights[] = {
+		FILE_EXECUTE, FILE_WRITE_DATA | FILE_APPEND_DATA, FILE_READ_DATA};
 
 	for (uint32_t m = 0; m < 01000 * ARRAY_SIZE(callers) * 3; m++) {
 		uint32_t mode = m & 0777, bit = m / 01000 % 3, who = m / 01000 / 3, got;
@@ -359,9 +380,11 @@ test_modes(void **state)
 		size_t size;
 		NTSTATUS st;
 
-		assert_int_equal(posix_sd_from_mode(1000, 100, mode, &sd, &size), STATUS_SUCCESS);
-		assert_int_equal(token_create_posix(callers[who].uid, callers[who].gid, 0, &token),
+		assert_int_equal(posix_sd_from_mode(1000, 100, mode, &sd, &size),
 				 STATUS_SUCCESS);
+		assert_int_equal(
+			token_create_posix(callers[who].uid, callers[who].gid, 0, &token),
+			STATUS_SUCCESS);
 		st = access_check(sd, token, rights[bit], &got);
 		assert_int_equal(NT_SUCCESS(st), mode >> callers[who].shift >> bit & 1);
 		token_unref(token);

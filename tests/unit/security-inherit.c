@@ -1,4 +1,5 @@
-/* Breaks when a new file starts with rights that its folder or its creator did not mean. */
+/* Breaks when a new file starts with rights that its folder or its creator did not mean.
+ */
 #include "tests/unit/security-util.h"
 
 #include "fs/security/token.h"
@@ -9,13 +10,14 @@ creator_token(uint32_t privileges)
 	struct sid user = sid_of("S-1-22-1-7"), group = sid_of("S-1-22-2-8");
 	struct token *token = NULL;
 
-	assert_int_equal(token_create(&user, &group, 1, privileges, &token), STATUS_SUCCESS);
+	assert_int_equal(token_create(&user, &group, 1, privileges, &token),
+			 STATUS_SUCCESS);
 	return token;
 }
 
 static NTSTATUS
-inherit(const char *parent_text, const char *creator_text, bool is_directory, uint32_t privileges,
-	void **ret_sd)
+inherit(const char *parent_text, const char *creator_text, bool is_directory,
+	uint32_t privileges, void **ret_sd)
 {
 	void *parent = parent_text ? sd_of(parent_text) : NULL;
 	void *creator = creator_text ? sd_of(creator_text) : NULL;
@@ -52,11 +54,15 @@ test_inherited_dacl(void **state)
 		{"D:NO_ACCESS_CONTROL", DEFAULT, DEFAULT},
 		{"D:(A;OICI;FR;;;CO)", "D:(A;;FR;;;S-1-22-1-7)",
 		 "D:(A;;FR;;;S-1-22-1-7)(A;OICIIO;FR;;;CO)"},
-		{"D:(A;OICINP;FR;;;CG)", "D:(A;;FR;;;S-1-22-2-8)", "D:(A;;FR;;;S-1-22-2-8)"},
-		{"D:(A;OICI;GR;;;WD)", "D:(A;;FR;;;WD)", "D:(A;;FR;;;WD)(A;OICIIO;GR;;;WD)"},
+		{"D:(A;OICINP;FR;;;CG)", "D:(A;;FR;;;S-1-22-2-8)",
+		 "D:(A;;FR;;;S-1-22-2-8)"},
+		{"D:(A;OICI;GR;;;WD)", "D:(A;;FR;;;WD)",
+		 "D:(A;;FR;;;WD)(A;OICIIO;GR;;;WD)"},
 		{"D:P(D;OICI;FW;;;BU)(A;OICI;FA;;;WD)", "D:(D;;FW;;;BU)(A;;FA;;;WD)",
 		 "D:(D;OICI;FW;;;BU)(A;OICI;FA;;;WD)"},
-		{"D:AI(A;OICIID;FR;;;WD)", "D:AI(A;ID;FR;;;WD)", "D:AI(A;OICIID;FR;;;WD)"},
+		{"D:(A;OICIID;FR;;;WD)", "D:(A;;FR;;;WD)", "D:(A;OICI;FR;;;WD)"},
+		{"D:AI(A;OICIID;FR;;;WD)", "D:AI(A;ID;FR;;;WD)",
+		 "D:AI(A;OICIID;FR;;;WD)"},
 		{"D:AI(A;OICI;FR;;;CO)", "D:AI(A;ID;FR;;;S-1-22-1-7)",
 		 "D:AI(A;ID;FR;;;S-1-22-1-7)(A;OICIIOID;FR;;;CO)"},
 	};
@@ -65,7 +71,8 @@ test_inherited_dacl(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		void *sd = NULL;
 
-		assert_int_equal(inherit(v[i].parent, NULL, false, 0, &sd), STATUS_SUCCESS);
+		assert_int_equal(inherit(v[i].parent, NULL, false, 0, &sd),
+				 STATUS_SUCCESS);
 		snprintf(expected, sizeof(expected), ME "%s", v[i].file);
 		assert_sd_text(sd, expected);
 		assert_int_equal(inherit(v[i].parent, "", true, 0, &sd), STATUS_SUCCESS);
@@ -86,7 +93,8 @@ test_creator_wins(void **state)
 		{"D:(A;;GA;;;CO)", ME "D:(A;;FA;;;S-1-22-1-7)"},
 		{"D:(A;CI;GR;;;WD)", ME "D:(A;;FR;;;WD)(A;CIIO;GR;;;WD)"},
 		{"D:(A;CIIO;GR;;;CO)", ME "D:(A;CIIO;GR;;;CO)"},
-		{"D:AR(A;;FR;;;BU)(A;ID;FX;;;BU)", ME "D:AI(A;;FR;;;BU)(A;OICIID;FA;;;WD)"},
+		{"D:AR(A;;FR;;;BU)(A;ID;FX;;;BU)",
+		 ME "D:AI(A;;FR;;;BU)(A;OICIID;FA;;;WD)"},
 		{"D:PAR(A;;FR;;;BU)", ME "D:P(A;;FR;;;BU)"},
 		{"G:BU", "O:S-1-22-1-7G:BUD:AI(A;OICIID;FA;;;WD)"},
 		{"O:S-1-22-1-7", ME "D:AI(A;OICIID;FA;;;WD)"},
@@ -106,8 +114,10 @@ test_owner_must_be_the_caller(void **state)
 	void *sd = NULL;
 
 	assert_int_equal(inherit(NULL, "O:BA", false, 0, &sd), STATUS_INVALID_OWNER);
-	assert_int_equal(inherit(NULL, "O:S-1-22-2-8", false, 0, &sd), STATUS_INVALID_OWNER);
-	assert_int_equal(inherit(NULL, "O:BAD:P", false, TOKEN_RESTORE, &sd), STATUS_SUCCESS);
+	assert_int_equal(inherit(NULL, "O:S-1-22-2-8", false, 0, &sd),
+			 STATUS_INVALID_OWNER);
+	assert_int_equal(inherit(NULL, "O:BAD:P", false, TOKEN_RESTORE, &sd),
+			 STATUS_SUCCESS);
 	assert_sd_text(sd, "O:BAG:S-1-22-2-8D:P");
 }
 
@@ -146,7 +156,8 @@ test_result_too_large(void **state)
 	size_t size;
 
 	for (unsigned i = 0; i < N; i++)
-		aces[i] = (struct sd_ace){.flags = 3, .mask = 0x80000000, .sid = sid_of("WD")};
+		aces[i] = (struct sd_ace){
+			.flags = 3, .mask = 0x80000000, .sid = sid_of("WD")};
 	assert_int_equal(sd_build(NULL, NULL, 0, SD_ACL_PRESENT, aces, N, &parent, &size),
 			 STATUS_SUCCESS);
 	assert_int_equal(sd_inherit(parent, NULL, true, NULL, &sd, &size),

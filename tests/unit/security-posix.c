@@ -1,4 +1,5 @@
-/* Breaks when chmod, chown or stat through a descriptor changes what a user sees or may do. */
+/* Breaks when chmod, chown or stat through a descriptor changes what a user sees or may
+ * do. */
 #include "tests/unit/security-util.h"
 
 #include <sys/stat.h>
@@ -33,11 +34,14 @@ test_published_vectors(void **state)
 	static const struct {
 		const char *sid;
 		uint32_t id;
-	} v[] = {{"S-1-1-0", 0x10100},	     {"S-1-3-4", 0x10304},    {"S-1-5-18", 18},
-		 {"S-1-5-32-544", 544},	     {"S-1-5-64-10", 0x4000a}, {"S-1-5-80-0", 0x50000},
-		 {"S-1-5-83-0", 0x53000},    {"S-1-16-12288", 0x63000}, {"S-1-0-0", 0x10000},
-		 {"S-1-0-65534", 65534},     {"S-1-5-1000", 1000},    {"S-1-5-32-999", 999},
-		 {"S-1-5-511", 511},	     {"S-1-5-32-512", 512},   {"S-1-5-1-0", 0x1000}};
+	} v[] = {{"S-1-1-0", 0x10100},	   {"S-1-3-4", 0x10304},
+		 {"S-1-5-18", 18},	   {"S-1-5-32-544", 544},
+		 {"S-1-5-64-10", 0x4000a}, {"S-1-5-80-0", 0x50000},
+		 {"S-1-5-83-0", 0x53000},  {"S-1-16-12288", 0x63000},
+		 {"S-1-0-0", 0x10000},	   {"S-1-0-65534", 65534},
+		 {"S-1-5-1000", 1000},	   {"S-1-5-32-999", 999},
+		 {"S-1-5-511", 511},	   {"S-1-5-32-512", 512},
+		 {"S-1-5-1-0", 0x1000}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		struct sid sid = sid_of(v[i].sid);
@@ -52,11 +56,11 @@ test_published_vectors(void **state)
 static void
 test_published_unmapped(void **state)
 {
-	static const uint32_t ids[] = {1001, 0xffe, 0xfff, 65534, 0x30000, 0x3ffff, 0x100000,
-				       0xfeffffff, 0xffffffff};
-	static const char *const sids[] = {"S-1-5-5-0-1", "S-1-5-5-7", "S-1-5-21-1-2-3-1001",
-					   "S-1-22-3-5", "S-1-5-32-4294967295", "S-1-5",
-					   "S-1-5-4294967295-0"};
+	static const uint32_t ids[] = {1001,	0xffe,	  0xfff,      65534,	 0x30000,
+				       0x3ffff, 0x100000, 0xfeffffff, 0xffffffff};
+	static const char *const sids[] = {
+		"S-1-5-5-0-1",	       "S-1-5-5-7", "S-1-5-21-1-2-3-1001", "S-1-22-3-5",
+		"S-1-5-32-4294967295", "S-1-5",	    "S-1-5-4294967295-0"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		assert_sid_text(posix_sid_from_uid(ids[i]), "S-1-0-65534");
@@ -74,8 +78,10 @@ test_unix_ids(void **state)
 	static const uint32_t ids[] = {0, 18, 544, 1000, 65534, 0x30000, 0xffffffff};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		struct sid user = posix_sid_from_uid(ids[i]), group = posix_sid_from_gid(ids[i]);
-		struct sid u = sid_make(22, 2, 1u, ids[i]), g = sid_make(22, 2, 2u, ids[i]);
+		struct sid user = posix_sid_from_uid(ids[i]),
+			   group = posix_sid_from_gid(ids[i]);
+		struct sid u = sid_make(22, 2, 1u, ids[i]),
+			   g = sid_make(22, 2, 2u, ids[i]);
 
 		assert_true(sid_equal(&user, &u) && sid_equal(&group, &g));
 		assert_int_equal(posix_uid_from_sid(&user), ids[i]);
@@ -141,7 +147,9 @@ static void
 spell_out(const char *pattern, const char *owner, const char *group, char *dst)
 {
 	for (; *pattern; pattern++) {
-		const char *name = pattern[0] == 'U' ? owner : pattern[0] == 'G' ? group : NULL;
+		const char *name = pattern[0] == 'U'   ? owner
+				   : pattern[0] == 'G' ? group
+						       : NULL;
 
 		if (name && pattern[1] == ')')
 			dst = stpcpy(dst, name);
@@ -192,8 +200,8 @@ test_owner_is_group(void **state)
 }
 
 /*
- * The sticky bit is a matter of DELETE_CHILD: it shows where there is something to withhold,
- * in a directory that its owner and somebody else may write.
+ * The sticky bit is a matter of DELETE_CHILD: it shows where there is something to
+ * withhold, in a directory that its owner and somebody else may write.
  */
 static uint32_t
 expected_mode(uint32_t mode)
@@ -212,7 +220,8 @@ test_mode_identity(void **state)
 		void *sd = NULL;
 		size_t size;
 
-		assert_int_equal(posix_sd_from_mode(18, 544, mode, &sd, &size), STATUS_SUCCESS);
+		assert_int_equal(posix_sd_from_mode(18, 544, mode, &sd, &size),
+				 STATUS_SUCCESS);
 		perms = posix_perms_from_sd(sd);
 		assert_int_equal(perms.mode, expected_mode(mode));
 		assert_int_equal(perms.uid, 18);
@@ -264,26 +273,29 @@ static void
 test_merge_vectors(void **state)
 {
 	static const char full[] = "O:WDG:WDD:P(A;;FR;;;WD)";
-	static const char *const v[][2] = {{"", "O:SYG:BA"},
-					   {"O:WD", "O:WDG:BA"},
-					   {"G:WD", "O:SYG:WD"},
-					   {"D:P", "O:SYG:BAD:P"},
-					   {"D:NO_ACCESS_CONTROL", "O:SYG:BAD:NO_ACCESS_CONTROL"},
-					   {"O:WDS:(AU;SA;FA;;;WD)", "O:WDG:BA"},
-					   {full, full}};
+	static const char *const v[][2] = {
+		{"", "O:SYG:BA"},
+		{"O:WD", "O:WDG:BA"},
+		{"G:WD", "O:SYG:WD"},
+		{"D:P", "O:SYG:BAD:P"},
+		{"D:NO_ACCESS_CONTROL", "O:SYG:BAD:NO_ACCESS_CONTROL"},
+		{"O:WDS:(AU;SA;FA;;;WD)", "O:WDG:BA"},
+		{full, full}};
 	void *sd = NULL;
 	size_t size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		void *existing = sd_of(v[i][0]);
 
-		assert_int_equal(posix_sd_merge(18, 544, 0, existing, &sd, &size), STATUS_SUCCESS);
+		assert_int_equal(posix_sd_merge(18, 544, 0, existing, &sd, &size),
+				 STATUS_SUCCESS);
 		assert_true(sd_valid(sd, size));
 		assert_sd_text(sd, v[i][1]);
 		free(existing);
 	}
 	assert_int_equal(posix_sd_merge(18, 544, 0, NULL, &sd, &size), STATUS_SUCCESS);
-	assert_sd_text(sd, "O:SYG:BAD:P(A;;0x1f0198;;;SY)(A;;0x120088;;;BA)(A;;0x120088;;;WD)");
+	assert_sd_text(
+		sd, "O:SYG:BAD:P(A;;0x1f0198;;;SY)(A;;0x120088;;;BA)(A;;0x120088;;;WD)");
 }
 
 #define unix_test(f) cmocka_unit_test_setup(f, use_unix_map)

@@ -1,4 +1,5 @@
-/* Breaks when a descriptor from outside is trusted too far, or edited into another one. */
+/* Breaks when a descriptor from outside is trusted too far, or edited into another one.
+ */
 #include "tests/unit/security-util.h"
 
 #include "nt/security.h"
@@ -7,12 +8,14 @@ static void
 test_parts(void **state)
 {
 	void *sd = sd_of("O:SYG:BAD:PAI(A;;FR;;;WD)(D;OICI;FW;;;BU)");
-	struct sid sid, system = sid_of("SY"), admins = sid_of("BA"), users = sid_of("BU");
+	struct sid sid, system = sid_of("SY"), admins = sid_of("BA"),
+			users = sid_of("BU");
 	struct sd_ace ace;
 
 	assert_true(sd_owner(sd, &sid) && sid_equal(&sid, &system));
 	assert_true(sd_group(sd, &sid) && sid_equal(&sid, &admins));
-	assert_int_equal(sd_control(sd), SE_SELF_RELATIVE | SE_DACL_PRESENT | SE_DACL_PROTECTED |
+	assert_int_equal(sd_control(sd), SE_SELF_RELATIVE | SE_DACL_PRESENT |
+						 SE_DACL_PROTECTED |
 						 SE_DACL_AUTO_INHERITED);
 	assert_int_equal(sd_dacl_state(sd), SD_ACL_PRESENT);
 	assert_true(sd_dacl_ace(sd, 1, &ace));
@@ -30,7 +33,9 @@ test_absent_null_and_empty_differ(void **state)
 	static const struct {
 		const char *text;
 		enum sd_acl_state dacl;
-	} v[] = {{"O:SY", SD_ACL_ABSENT}, {"D:NO_ACCESS_CONTROL", SD_ACL_NULL}, {"D:", SD_ACL_PRESENT}};
+	} v[] = {{"O:SY", SD_ACL_ABSENT},
+		 {"D:NO_ACCESS_CONTROL", SD_ACL_NULL},
+		 {"D:", SD_ACL_PRESENT}};
 	struct sd_ace ace;
 	struct sid sid;
 
@@ -42,8 +47,9 @@ test_absent_null_and_empty_differ(void **state)
 		assert_false(sd_dacl_ace(sd, 0, &ace));
 		assert_false(sd_group(sd, &sid));
 		free(sd);
-		assert_int_equal(sd_build(NULL, NULL, 0, v[i].dacl, NULL, 0, &built, &size),
-				 STATUS_SUCCESS);
+		assert_int_equal(
+			sd_build(NULL, NULL, 0, v[i].dacl, NULL, 0, &built, &size),
+			STATUS_SUCCESS);
 		assert_int_equal(sd_dacl_state(built), v[i].dacl);
 		free(built);
 	}
@@ -144,39 +150,66 @@ test_corrupt_fields(void **state)
 			uint32_t value;
 			unsigned width;
 		} v[] = {
-			{0, 2, 1},			 /* revision */
-			{2, SE_DACL_PRESENT, 2},	 /* not self-relative */
-			{4, 19, 4},			 /* owner inside the header */
-			{4, 22, 4},			 /* not aligned */
-			{4, (uint32_t)size, 4},		 /* owner at the end */
-			{4, 0xfffffffc, 4},		 /* far outside */
-			{8, (uint32_t)size - 4, 4},	 /* group cut */
-			{16, (uint32_t)size - 4, 4},	 /* DACL cut */
-			{16, 8, 4},			 /* DACL inside the header */
-			{offset[0], 0, 1},		 /* SID revision */
-			{offset[0] + 1, 16, 1},		 /* subauthorities */
-			{dacl, 1, 1},			 /* ACL revision */
+			{0, 2, 1},		     /* revision */
+			{2, SE_DACL_PRESENT, 2},     /* not self-relative */
+			{4, 19, 4},		     /* owner inside the header */
+			{4, 22, 4},		     /* not aligned */
+			{4, (uint32_t)size, 4},	     /* owner at the end */
+			{4, 0xfffffffc, 4},	     /* far outside */
+			{8, (uint32_t)size - 4, 4},  /* group cut */
+			{16, (uint32_t)size - 4, 4}, /* DACL cut */
+			{16, 8, 4},		     /* DACL inside the header */
+			{offset[0], 0, 1},	     /* SID revision */
+			{offset[0] + 1, 16, 1},	     /* subauthorities */
+			{dacl, 1, 1},		     /* ACL revision */
 			{dacl, 5, 1},
-			{dacl + 2, 7, 2},		 /* AclSize below its header */
-			{dacl + 2, 24, 2},		 /* below its entries */
-			{dacl + 2, 32, 2},		 /* past the end */
-			{dacl + 4, 2, 2},		 /* more entries than bytes */
-			{dacl + 8 + 2, 3, 2},		 /* AceSize below its header */
-			{dacl + 8 + 2, 16, 2},		 /* below its SID */
-			{dacl + 8 + 2, 22, 2},		 /* not a multiple of 4 */
-			{dacl + 8 + 2, 24, 2},		 /* past the ACL */
-			{dacl + 16 + 1, 2, 1},		 /* SID past the entry */
-			{dacl + 16, 2, 1},		 /* SID revision */
+			{dacl + 2, 7, 2},      /* AclSize below its header */
+			{dacl + 2, 24, 2},     /* below its entries */
+			{dacl + 2, 32, 2},     /* past the end */
+			{dacl + 4, 2, 2},      /* more entries than bytes */
+			{dacl + 8 + 2, 3, 2},  /* AceSize below its header */
+			{dacl + 8 + 2, 16, 2}, /* below its SID */
+			{dacl + 8 + 2, 22, 2}, /* not a multiple of 4 */
+			{dacl + 8 + 2, 24, 2}, /* past the ACL */
+			{dacl + 16 + 1, 2, 1}, /* SID past the entry */
+			{dacl + 16, 2, 1},     /* SID revision */
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 			memcpy(bad, good, size);
 			memcpy(bad + v[i].at, &v[i].value, v[i].width);
 			if (sd_valid(bad, size))
-				fail_msg("field at %zu: %u was taken", v[i].at, v[i].value);
+				fail_msg("field at %zu: %u was taken", v[i].at,
+					 v[i].value);
 		}
 	}
 	free(bad);
+	free(good);
+}
+
+/* A part or an entry that is whole, but not at a multiple of four. */
+static void
+test_misaligned(void **state)
+{
+	uint8_t *good = sd_of("D:(A;;FA;;;WD)"), bad[80];
+	size_t size = sd_length(good);
+	const uint32_t dacl = 20;
+
+	memset(bad, 0, sizeof(bad));
+	memcpy(bad, good, dacl);
+	memcpy(bad + dacl + 4, good + dacl, size - dacl);
+	bad[16] = (uint8_t)(dacl + 4);
+	assert_true(sd_valid(bad, size + 4));
+	memmove(bad + dacl + 2, bad + dacl + 4, size - dacl);
+	bad[16] = (uint8_t)(dacl + 2);
+	assert_false(sd_valid(bad, size + 4));
+
+	memcpy(bad, good, size);
+	bad[dacl + 2] += 4;
+	bad[dacl + 8 + 2] += 4;
+	assert_true(sd_valid(bad, size + 4));
+	bad[dacl + 8 + 2] -= 2;
+	assert_false(sd_valid(bad, size + 4));
 	free(good);
 }
 
@@ -213,7 +246,8 @@ test_filter(void **state)
 	static const char *const expected[] = {[SD_OWNER] = "O:SY",
 					       [SD_GROUP] = "G:BA",
 					       [SD_OWNER | SD_GROUP] = "O:SYG:BA",
-					       [SD_DACL] = "D:P(A;OICI;FA;;;SY)(D;;FW;;;BU)",
+					       [SD_DACL] =
+						       "D:P(A;OICI;FA;;;SY)(D;;FW;;;BU)",
 					       [SD_SACL] = "S:(AU;SA;FA;;;WD)",
 					       [SD_ALL] = full};
 	void *sd = sd_of(full), *part = NULL;
@@ -246,16 +280,19 @@ test_modify(void **state)
 		{SD_DACL, "D:AI", "O:SYG:BAD:"},
 		{SD_DACL, "D:ARAI", "O:SYG:BAD:AI"},
 		{SD_DACL | SD_OWNER, "O:WDD:P", "O:WDG:BAD:P"},
-		{SD_SACL, "S:(AU;SA;FA;;;WD)", "O:SYG:BAD:P(A;;FR;;;WD)S:(AU;SA;FA;;;WD)"},
+		{SD_SACL, "S:(AU;SA;FA;;;WD)",
+		 "O:SYG:BAD:P(A;;FR;;;WD)S:(AU;SA;FA;;;WD)"},
 		{SD_SACL, "", "O:SYG:BAD:P(A;;FR;;;WD)"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
-		void *sd = sd_of("O:SYG:BAD:P(A;;FR;;;WD)"), *mod = sd_of(v[i].modification);
+		void *sd = sd_of("O:SYG:BAD:P(A;;FR;;;WD)"),
+		     *mod = sd_of(v[i].modification);
 		void *result = NULL;
 		size_t size;
 
-		assert_int_equal(sd_modify(sd, v[i].info, mod, &result, &size), STATUS_SUCCESS);
+		assert_int_equal(sd_modify(sd, v[i].info, mod, &result, &size),
+				 STATUS_SUCCESS);
 		assert_true(sd_valid(result, size));
 		assert_sd_text(result, v[i].expected);
 		free(sd);
@@ -271,7 +308,8 @@ test_modify_needs_the_part(void **state)
 	size_t size;
 
 	for (size_t i = 0; i < ARRAY_SIZE(infos); i++)
-		assert_false(NT_SUCCESS(sd_modify(sd, infos[i], nothing, &result, &size)));
+		assert_false(
+			NT_SUCCESS(sd_modify(sd, infos[i], nothing, &result, &size)));
 	assert_null(result);
 	free(sd);
 	free(nothing);
@@ -287,6 +325,7 @@ main(void)
 		cmocka_unit_test(test_corrupt_bytes),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_corrupt_fields),
+		cmocka_unit_test(test_misaligned),
 		cmocka_unit_test(test_unknown_ace_types),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_modify),

@@ -114,7 +114,8 @@ test_too_many_entries(void **state)
 	size_t size;
 
 	memcpy(text, "D:", 3);
-	for (size_t i = 0; i < fit - 3; i++) /* and the header must fit into 64 KiB, too */
+	for (size_t i = 0; i < fit - 3;
+	     i++) /* and the header must fit into 64 KiB, too */
 		memcpy(text + 2 + i * len, ace, len + 1);
 	assert_int_equal(sddl_parse(text, &sd, &size, NULL), STATUS_SUCCESS);
 	assert_true(sd_valid(sd, size));
@@ -122,7 +123,8 @@ test_too_many_entries(void **state)
 	sd = NULL;
 	for (size_t i = fit - 3; i < fit + 1; i++)
 		memcpy(text + 2 + i * len, ace, len + 1);
-	assert_int_equal(sddl_parse(text, &sd, &size, NULL), STATUS_INVALID_SECURITY_DESCR);
+	assert_int_equal(sddl_parse(text, &sd, &size, NULL),
+			 STATUS_INVALID_SECURITY_DESCR);
 	assert_null(sd);
 	free(text);
 }

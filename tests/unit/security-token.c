@@ -1,4 +1,5 @@
-/* Breaks when a caller is taken for a member of groups it is not in, or two threads disagree. */
+/* Breaks when a caller is taken for a member of groups it is not in, or two threads
+ * disagree. */
 #include "tests/unit/security-util.h"
 
 #include <grp.h>
@@ -106,7 +107,8 @@ test_status_text(void **state)
 	assert_int_equal(groups->gids[0], 10);
 	assert_int_equal(groups->gids[2], 4294967294u);
 	free(groups);
-	groups = proc_groups_parse("Name:\tx\nUid:\t1 1 1 1\nGid:\t1 1 1 1\nGroups:\t \n", 1, 1);
+	groups = proc_groups_parse("Name:\tx\nUid:\t1 1 1 1\nGid:\t1 1 1 1\nGroups:\t \n",
+				   1, 1);
 	assert_non_null(groups);
 	assert_int_equal(groups->n, 0);
 	free(groups);
@@ -116,7 +118,9 @@ static void
 test_status_text_that_must_not_be_trusted(void **state)
 {
 	static const char *const texts[] = {
-		"", "\nGroups:\t1\n", "\nUid:\t1 1 1 1\nGid:\t1 1 1 1\n",
+		"",
+		"\nGroups:\t1\n",
+		"\nUid:\t1 1 1 1\nGid:\t1 1 1 1\n",
 		"\nUid:\t1 1 1 1\nGid:\t1 1 1 1\nGroups:\t1 2",
 		"\nUid:\t1 1 1 1\nGid:\t1 1 1 1\nGroups:\t1 x\n",
 		"\nUid:\t1 1 1 1\nGid:\t1 1 1 1\nGroups:\t1 -2\n",
@@ -167,6 +171,43 @@ test_many_groups(void **state)
 	token_unref(token);
 }
 
+static bool
+grants(const char *text, const struct token *token, uint32_t desired)
+{
+	void *sd = sd_of(text);
+	uint32_t granted = 0;
+	NTSTATUS st = access_check(sd, token, desired, &granted);
+
+	free(sd);
+	return NT_SUCCESS(st);
+}
+
+/* The check fetches groups when they matter, and then only. */
+static void
+test_check_fetches_groups_it_needs(void **state)
+{
+	static const gid_t gids[] = {2000};
+	gid_t before[1024];
+	int n_before = getgroups(1024, before);
+	struct token *asks, *needs_not;
+
+	if (syscall(SYS_setgroups, 1, gids) != 0)
+		skip(); /* not root */
+	asks = posix_token(geteuid(), getegid(), (uint32_t)gettid());
+	needs_not = posix_token(geteuid(), getegid(), (uint32_t)gettid());
+	assert_true(grants("D:(A;;FR;;;S-1-22-2-2000)", asks, 1));
+	assert_true(grants("D:(D;;FR;;;S-1-22-2-2001)(A;;FR;;;WD)", asks, 1));
+	assert_false(grants("D:(D;;FR;;;S-1-22-2-2000)(A;;FR;;;WD)", asks, 1));
+	/* everybody may read; nobody may write, whatever the groups */
+	assert_true(grants("D:(A;;FR;;;S-1-22-2-2000)(A;;FR;;;WD)", needs_not, 1));
+	assert_false(grants("D:(A;;FR;;;S-1-22-2-2000)", needs_not, 3));
+	assert_int_equal(syscall(SYS_setgroups, n_before, before), 0);
+	assert_int_equal(is_in_gid(asks, 2000), 1);
+	assert_int_equal(is_in_gid(needs_not, 2000), 0); /* reads the groups of now */
+	token_unref(asks);
+	token_unref(needs_not);
+}
+
 static void
 test_unknown_groups(void **state)
 {
@@ -176,7 +217,8 @@ test_unknown_groups(void **state)
 	assert_int_equal(is_in_gid(gone, 5), -1);
 	assert_int_equal(is_in_gid(gone, 5), -1);
 	assert_int_equal(is_in_gid(gone, 100), 1);
-	assert_int_equal(is_in_gid(other, getegid() + 1), -1); /* the number is another's now */
+	assert_int_equal(is_in_gid(other, getegid() + 1),
+			 -1); /* the number is another's now */
 	token_unref(gone);
 	token_unref(other);
 }
@@ -195,12 +237,14 @@ static void
 test_threads_fetch_once(void **state)
 {
 	for (int round = 0; round < 20; round++) {
-		struct token *token = posix_token(geteuid(), getegid(), (uint32_t)getpid());
+		struct token *token =
+			posix_token(geteuid(), getegid(), (uint32_t)getpid());
 		pthread_t threads[N_THREADS];
 		void *member;
 
 		for (int i = 0; i < N_THREADS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, ask_and_release,
+			assert_int_equal(pthread_create(&threads[i], NULL,
+							ask_and_release,
 							token_ref(token)),
 					 0);
 		token_unref(token);
@@ -226,6 +270,9 @@ test_handles(void **state)
 	assert_ptr_equal(token_from_handle(b), token);
 	c = token_handle_open(token);
 	assert_int_not_equal(c, a); /* same slot, other number */
+	assert_null(token_from_handle(a));
+	token_handle_close(a); /* must not close c */
+	assert_ptr_equal(token_from_handle(c), token);
 	token_handle_close(b);
 	token_handle_close(c);
 	assert_null(token_from_handle(0));
@@ -265,7 +312,8 @@ test_handles_of_threads(void **state)
 
 	for (int i = 0; i < N_THREADS; i++) {
 		tokens[i] = posix_token((uint32_t)i, 0, 0);
-		assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, tokens[i]), 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, open_and_close, tokens[i]), 0);
 	}
 	for (int i = 0; i < N_THREADS; i++) {
 		pthread_join(threads[i], &error);
@@ -287,6 +335,7 @@ main(void)
 		cmocka_unit_test(test_status_text_that_must_not_be_trusted),
 		cmocka_unit_test(test_own_groups),
 		cmocka_unit_test(test_many_groups),
+		cmocka_unit_test(test_check_fetches_groups_it_needs),
 		cmocka_unit_test(test_unknown_groups),
 		cmocka_unit_test(test_threads_fetch_once),
 		cmocka_unit_test(test_handles),
