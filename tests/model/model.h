@@ -69,7 +69,8 @@ struct call_def {
 	const char *args;
 	unsigned char weights[3]; /* by enum profile */
 	char group;		  /* 'x' xattr, 'h' holes, 0 */
-	void (*run)(struct side *s, const int64_t *a, struct outcome *o);
+	void (*run)(struct side *s, const int64_t *a, int how, struct outcome *o);
+	int how; /* flags or the like, where several calls are one function */
 };
 enum profile { PROFILE_DATA, PROFILE_NAMES, PROFILE_MIXED };
 

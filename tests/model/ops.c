@@ -122,7 +122,7 @@ op_execute(struct side *s, const struct op *op, struct outcome *o)
 	const struct call_def *def = model_call(op->call);
 
 	errno = 0;
-	def->run(s, op->args, o);
+	def->run(s, op->args, def->how, o);
 	for (int i = 0; op->verify && def->args[i]; i++) {
 		if (strchr("PoldNe", def->args[i]))
 			facts_path(&o->facts, s, op->args[i]);

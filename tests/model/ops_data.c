@@ -39,11 +39,14 @@ is_device(const struct path *p)
 	       (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
+/* how: flags, or 0 where they are an argument. */
 static void
-run_open(struct side *s, const int64_t *a, struct outcome *o)
+run_open(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
+	int flags = how ? how : (int)a[2];
+	mode_t mode = (mode_t)a[how ? 2 : 3];
 	struct path p;
-	int fd = -1;
+	int fd;
 
 	path_decode(s, a[1], &p);
 	if (is_device(&p)) {
@@ -52,36 +55,20 @@ run_open(struct side *s, const int64_t *a, struct outcome *o)
 	}
 	errno = 0;
 	/* O_NONBLOCK: opening a FIFO must not wait for the other end. */
-	fd = openat(p.base, p.rel, (int)a[2] | O_NONBLOCK | O_CLOEXEC, (mode_t)a[3]);
+	fd = openat(p.base, p.rel, flags | O_NONBLOCK | O_CLOEXEC, mode);
 	slot_fill(s, a[0], fd);
 	outcome_set(o, fd < 0 ? -1 : 0);
 }
 
 static void
-run_opendir(struct side *s, const int64_t *a, struct outcome *o)
-{
-	const int64_t open_args[] = {a[0], a[1], O_RDONLY | O_DIRECTORY, 0};
-
-	run_open(s, open_args, o);
-}
-
-static void
-run_tmpfile(struct side *s, const int64_t *a, struct outcome *o)
-{
-	const int64_t open_args[] = {a[0], a[1], O_RDWR | O_TMPFILE, a[2]};
-
-	run_open(s, open_args, o);
-}
-
-static void
-run_close(struct side *s, const int64_t *a, struct outcome *o)
+run_close(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_set(o, close(s->fds[a[0]]));
 	s->fds[a[0]] = -1;
 }
 
 static void
-run_dup(struct side *s, const int64_t *a, struct outcome *o)
+run_dup(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	int fd = fcntl(s->fds[a[0]], F_DUPFD_CLOEXEC, 3);
 
@@ -101,26 +88,26 @@ outcome_data(struct outcome *o, int64_t n_bytes)
 }
 
 static void
-run_read(struct side *s, const int64_t *a, struct outcome *o)
+run_read(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_data(o, read(s->fds[a[0]], io_buf, length_of(a[1])));
 }
 
 static void
-run_pread(struct side *s, const int64_t *a, struct outcome *o)
+run_pread(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_data(o, pread(s->fds[a[0]], io_buf, length_of(a[2]), a[1]));
 }
 
 static void
-run_write(struct side *s, const int64_t *a, struct outcome *o)
+run_write(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	data_fill(io_buf, length_of(a[1]), (uint64_t)a[2], 0);
 	outcome_set(o, write(s->fds[a[0]], io_buf, length_of(a[1])));
 }
 
 static void
-run_pwrite(struct side *s, const int64_t *a, struct outcome *o)
+run_pwrite(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	data_fill(io_buf, length_of(a[2]), (uint64_t)a[3], 0);
 	outcome_set(o, pwrite(s->fds[a[0]], io_buf, length_of(a[2]), a[1]));
@@ -134,7 +121,7 @@ is_regular(int fd, struct stat *ret_st)
 
 /* Positions in directories are cookies of each file system's own. */
 static void
-run_lseek(struct side *s, const int64_t *a, struct outcome *o)
+run_lseek(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct stat st;
 
@@ -167,7 +154,7 @@ range_is_zero(int fd, int64_t from, int64_t to)
  * after the end, results in range, and zeros in what SEEK_DATA skips.
  */
 static void
-seek_sparse(struct side *s, const int64_t *a, struct outcome *o, int whence)
+run_seek_sparse(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	int fd = s->fds[a[0]];
 	struct stat st;
@@ -177,10 +164,10 @@ seek_sparse(struct side *s, const int64_t *a, struct outcome *o, int whence)
 		text_add(&o->facts, " not a regular file");
 		return;
 	}
-	at = lseek(fd, a[1], whence);
+	at = lseek(fd, a[1], how);
 	if (a[1] < 0 || a[1] >= st.st_size) {
 		outcome_set(o, at);
-	} else if (whence == SEEK_HOLE) {
+	} else if (how == SEEK_HOLE) {
 		text_add(&o->facts, " %s",
 			 at >= a[1] && at <= st.st_size ? "valid" : "invalid");
 	} else {
@@ -194,19 +181,7 @@ seek_sparse(struct side *s, const int64_t *a, struct outcome *o, int whence)
 }
 
 static void
-run_seek_hole(struct side *s, const int64_t *a, struct outcome *o)
-{
-	seek_sparse(s, a, o, SEEK_HOLE);
-}
-
-static void
-run_seek_data(struct side *s, const int64_t *a, struct outcome *o)
-{
-	seek_sparse(s, a, o, SEEK_DATA);
-}
-
-static void
-run_ftruncate(struct side *s, const int64_t *a, struct outcome *o)
+run_ftruncate(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_set(o, ftruncate(s->fds[a[0]], a[1]));
 	if (o->ret == 0)
@@ -214,7 +189,7 @@ run_ftruncate(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_truncate(struct side *s, const int64_t *a, struct outcome *o)
+run_truncate(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 	int fd;
@@ -230,58 +205,22 @@ run_truncate(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-fallocate_mode(struct side *s, const int64_t *a, struct outcome *o, int mode)
+run_fallocate(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
-	outcome_set(o, fallocate(s->fds[a[0]], mode, a[1], a[2]));
+	outcome_set(o, fallocate(s->fds[a[0]], how, a[1], a[2]));
 	if (o->ret == 0)
 		touch_fd(s->fds[a[0]]);
 }
 
 static void
-run_fallocate(struct side *s, const int64_t *a, struct outcome *o)
+run_fsync(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
-	fallocate_mode(s, a, o, 0);
-}
-
-static void
-run_fallocate_keep(struct side *s, const int64_t *a, struct outcome *o)
-{
-	fallocate_mode(s, a, o, FALLOC_FL_KEEP_SIZE);
-}
-
-static void
-run_punch(struct side *s, const int64_t *a, struct outcome *o)
-{
-	fallocate_mode(s, a, o, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
-}
-
-static void
-run_zero_range(struct side *s, const int64_t *a, struct outcome *o)
-{
-	fallocate_mode(s, a, o, FALLOC_FL_ZERO_RANGE);
-}
-
-static void
-run_zero_range_keep(struct side *s, const int64_t *a, struct outcome *o)
-{
-	fallocate_mode(s, a, o, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
-}
-
-static void
-run_fsync(struct side *s, const int64_t *a, struct outcome *o)
-{
-	outcome_set(o, fsync(s->fds[a[0]]));
-}
-
-static void
-run_fdatasync(struct side *s, const int64_t *a, struct outcome *o)
-{
-	outcome_set(o, fdatasync(s->fds[a[0]]));
+	outcome_set(o, how ? fdatasync(s->fds[a[0]]) : fsync(s->fds[a[0]]));
 }
 
 /* A short count is allowed by the call's contract: what counts is the sum. */
 static void
-run_copy(struct side *s, const int64_t *a, struct outcome *o)
+run_copy(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	loff_t in = a[1], out = a[3];
 	size_t left = length_of(a[4]);
@@ -312,7 +251,7 @@ map_drop(struct map *m)
 
 /* Room beyond the end, so that the mapping outlives later growth. */
 static void
-run_mmap(struct side *s, const int64_t *a, struct outcome *o)
+run_mmap(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct map *m = &s->maps[a[1]];
 	int fd = s->fds[a[0]];
@@ -371,7 +310,7 @@ map_range(const struct map *m, int64_t from, int64_t len)
 }
 
 static void
-run_mapread(struct side *s, const int64_t *a, struct outcome *o)
+run_mapread(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct map *m = &s->maps[a[0]];
 	size_t n = map_range(m, a[1], a[2]);
@@ -381,7 +320,7 @@ run_mapread(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_mapwrite(struct side *s, const int64_t *a, struct outcome *o)
+run_mapwrite(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct map *m = &s->maps[a[0]];
 	size_t n = m->writable ? map_range(m, a[1], a[2]) : 0;
@@ -396,7 +335,7 @@ run_mapwrite(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_msync(struct side *s, const int64_t *a, struct outcome *o)
+run_msync(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct map *m = &s->maps[a[0]];
 
@@ -406,7 +345,7 @@ run_msync(struct side *s, const int64_t *a, struct outcome *o)
 
 /* The descriptor stays, so that dirty pages can still be settled. */
 static void
-run_munmap(struct side *s, const int64_t *a, struct outcome *o)
+run_munmap(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct map *m = &s->maps[a[0]];
 
@@ -417,8 +356,8 @@ run_munmap(struct side *s, const int64_t *a, struct outcome *o)
 
 const struct call_def data_calls[] = {
 	{"open", "soFM", {60, 50, 60}, 0, run_open},
-	{"opendir", "sd", {2, 10, 6}, 0, run_opendir},
-	{"tmpfile", "sdM", {3, 3, 3}, 0, run_tmpfile},
+	{"opendir", "sd", {2, 10, 6}, 0, run_open, O_RDONLY | O_DIRECTORY},
+	{"tmpfile", "sdM", {3, 3, 3}, 0, run_open, O_RDWR | O_TMPFILE},
 	{"close", "H", {15, 20, 16}, 0, run_close},
 	{"dup", "Hs", {5, 3, 5}, 0, run_dup},
 	{"read", "SL", {50, 6, 30}, 0, run_read},
@@ -426,17 +365,27 @@ const struct call_def data_calls[] = {
 	{"write", "SLD", {60, 12, 30}, 0, run_write},
 	{"pwrite", "SOLD", {60, 6, 30}, 0, run_pwrite},
 	{"lseek", "SwO", {25, 3, 10}, 0, run_lseek},
-	{"seek-hole", "SO", {8, 1, 5}, 'h', run_seek_hole},
-	{"seek-data", "SO", {8, 1, 5}, 'h', run_seek_data},
+	{"seek-hole", "SO", {8, 1, 5}, 'h', run_seek_sparse, SEEK_HOLE},
+	{"seek-data", "SO", {8, 1, 5}, 'h', run_seek_sparse, SEEK_DATA},
 	{"ftruncate", "SO", {25, 3, 12}, 0, run_ftruncate},
 	{"truncate", "oO", {15, 3, 10}, 0, run_truncate},
-	{"fallocate", "SOL", {10, 1, 5}, 0, run_fallocate},
-	{"fallocate-keep", "SOL", {6, 1, 3}, 0, run_fallocate_keep},
-	{"punch", "SOL", {12, 1, 5}, 'h', run_punch},
-	{"zero-range", "SOL", {8, 1, 3}, 'h', run_zero_range},
-	{"zero-range-keep", "SOL", {6, 1, 3}, 'h', run_zero_range_keep},
+	{"fallocate", "SOL", {10, 1, 5}, 0, run_fallocate, 0},
+	{"fallocate-keep", "SOL", {6, 1, 3}, 0, run_fallocate, FALLOC_FL_KEEP_SIZE},
+	{"punch",
+	 "SOL",
+	 {12, 1, 5},
+	 'h',
+	 run_fallocate,
+	 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE},
+	{"zero-range", "SOL", {8, 1, 3}, 'h', run_fallocate, FALLOC_FL_ZERO_RANGE},
+	{"zero-range-keep",
+	 "SOL",
+	 {6, 1, 3},
+	 'h',
+	 run_fallocate,
+	 FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE},
 	{"fsync", "H", {3, 1, 2}, 0, run_fsync},
-	{"fdatasync", "S", {3, 1, 2}, 0, run_fdatasync},
+	{"fdatasync", "S", {3, 1, 2}, 0, run_fsync, 1},
 	{"copy", "SOSOL", {15, 1, 6}, 0, run_copy},
 	{"mmap", "Smb", {15, 2, 6}, 0, run_mmap},
 	{"mapread", "mOL", {20, 2, 8}, 0, run_mapread},

@@ -20,29 +20,17 @@ outcome_stat(struct outcome *o, int ret, const struct stat *st)
 }
 
 static void
-stat_flags(struct side *s, const int64_t *a, struct outcome *o, int flags)
+run_stat(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 	struct stat st;
 
 	path_decode(s, a[0], &p);
-	outcome_stat(o, fstatat(p.base, p.rel, &st, flags), &st);
+	outcome_stat(o, fstatat(p.base, p.rel, &st, how), &st);
 }
 
 static void
-run_stat(struct side *s, const int64_t *a, struct outcome *o)
-{
-	stat_flags(s, a, o, 0);
-}
-
-static void
-run_lstat(struct side *s, const int64_t *a, struct outcome *o)
-{
-	stat_flags(s, a, o, AT_SYMLINK_NOFOLLOW);
-}
-
-static void
-run_fstat(struct side *s, const int64_t *a, struct outcome *o)
+run_fstat(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct stat st;
 
@@ -50,7 +38,7 @@ run_fstat(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_statx(struct side *s, const int64_t *a, struct outcome *o)
+run_statx(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 	struct statx x;
@@ -73,7 +61,7 @@ run_statx(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_access(struct side *s, const int64_t *a, struct outcome *o)
+run_access(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -82,7 +70,7 @@ run_access(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_chmod(struct side *s, const int64_t *a, struct outcome *o)
+run_chmod(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -91,13 +79,13 @@ run_chmod(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_fchmod(struct side *s, const int64_t *a, struct outcome *o)
+run_fchmod(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_set(o, fchmod(s->fds[a[0]], (mode_t)a[1]));
 }
 
 static void
-run_chown(struct side *s, const int64_t *a, struct outcome *o)
+run_chown(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -107,7 +95,7 @@ run_chown(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_fchown(struct side *s, const int64_t *a, struct outcome *o)
+run_fchown(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_set(o, fchown(s->fds[a[0]], (uid_t)a[1], (gid_t)a[2]));
 }
@@ -138,7 +126,7 @@ outcome_times(struct outcome *o, const struct stat *st, const int64_t *args)
 }
 
 static void
-run_utimens(struct side *s, const int64_t *a, struct outcome *o)
+run_utimens(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	const struct timespec times[2] = {time_decode(a[1]), time_decode(a[2])};
 	int flags = a[3] & 1 ? AT_SYMLINK_NOFOLLOW : 0;
@@ -153,7 +141,7 @@ run_utimens(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_futimens(struct side *s, const int64_t *a, struct outcome *o)
+run_futimens(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	const struct timespec times[2] = {time_decode(a[1]), time_decode(a[2])};
 	struct stat st;
@@ -166,7 +154,7 @@ run_futimens(struct side *s, const int64_t *a, struct outcome *o)
 
 /* One umask rules both sides, so the old value tells nothing. */
 static void
-run_umask(struct side *s, const int64_t *a, struct outcome *o)
+run_umask(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	umask((mode_t)a[0] & 077);
 }
@@ -189,7 +177,7 @@ xattr_value(unsigned char *buf, size_t cap, int64_t length, int64_t key)
 }
 
 static void
-run_setxattr(struct side *s, const int64_t *a, struct outcome *o)
+run_setxattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	unsigned char value[65536];
 	size_t n = xattr_value(value, sizeof(value), a[2], a[3]);
@@ -201,7 +189,7 @@ run_setxattr(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_fsetxattr(struct side *s, const int64_t *a, struct outcome *o)
+run_fsetxattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	unsigned char value[65536];
 	size_t n = xattr_value(value, sizeof(value), a[2], a[3]);
@@ -222,7 +210,7 @@ outcome_value(struct outcome *o, const unsigned char *value, ssize_t n_bytes, si
 /* A capacity of 0 asks for the length; a small one must give ERANGE when it does not
  * suffice. */
 static void
-run_getxattr(struct side *s, const int64_t *a, struct outcome *o)
+run_getxattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	unsigned char value[65536];
 	size_t cap = (size_t)MIN((uint64_t)a[2], sizeof(value));
@@ -234,7 +222,7 @@ run_getxattr(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_fgetxattr(struct side *s, const int64_t *a, struct outcome *o)
+run_fgetxattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	unsigned char value[65536];
 	size_t cap = (size_t)MIN((uint64_t)a[2], sizeof(value));
@@ -246,13 +234,13 @@ run_fgetxattr(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_flistxattr(struct side *s, const int64_t *a, struct outcome *o)
+run_flistxattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	facts_xattrs(&o->facts, s->fds[a[0]]);
 }
 
 static void
-run_listxattr(struct side *s, const int64_t *a, struct outcome *o)
+run_listxattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 	int fd;
@@ -268,7 +256,7 @@ run_listxattr(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_removexattr(struct side *s, const int64_t *a, struct outcome *o)
+run_removexattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -277,7 +265,7 @@ run_removexattr(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_fremovexattr(struct side *s, const int64_t *a, struct outcome *o)
+run_fremovexattr(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	outcome_set(o, fremovexattr(s->fds[a[0]], xattr_pool_name((unsigned)a[1])));
 }
@@ -285,14 +273,14 @@ run_fremovexattr(struct side *s, const int64_t *a, struct outcome *o)
 /* Compares everything; the generator puts it in regularly, so that logs replay it in
  * place. */
 static void
-run_state(struct side *s, const int64_t *a, struct outcome *o)
+run_state(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	state_collect(s, &o->facts);
 }
 
 const struct call_def meta_calls[] = {
 	{"stat", "P", {8, 20, 14}, 0, run_stat},
-	{"lstat", "P", {4, 20, 10}, 0, run_lstat},
+	{"lstat", "P", {4, 20, 10}, 0, run_stat, AT_SYMLINK_NOFOLLOW},
 	{"fstat", "H", {8, 10, 10}, 0, run_fstat},
 	{"statx", "Pb", {4, 8, 6}, 0, run_statx},
 	{"access", "Pa", {1, 8, 4}, 0, run_access},

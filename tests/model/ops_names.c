@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static void
-run_mkdir(struct side *s, const int64_t *a, struct outcome *o)
+run_mkdir(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -17,7 +17,7 @@ run_mkdir(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_rmdir(struct side *s, const int64_t *a, struct outcome *o)
+run_rmdir(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -29,7 +29,7 @@ run_rmdir(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_unlink(struct side *s, const int64_t *a, struct outcome *o)
+run_unlink(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -38,35 +38,17 @@ run_unlink(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-rename_flags(struct side *s, const int64_t *a, struct outcome *o, unsigned flags)
+run_rename(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path from, to;
 
 	path_decode(s, a[0], &from);
 	path_decode(s, a[1], &to);
-	outcome_set(o, renameat2(from.base, from.rel, to.base, to.rel, flags));
+	outcome_set(o, renameat2(from.base, from.rel, to.base, to.rel, (unsigned)how));
 }
 
 static void
-run_rename(struct side *s, const int64_t *a, struct outcome *o)
-{
-	rename_flags(s, a, o, 0);
-}
-
-static void
-run_rename_noreplace(struct side *s, const int64_t *a, struct outcome *o)
-{
-	rename_flags(s, a, o, RENAME_NOREPLACE);
-}
-
-static void
-run_rename_exchange(struct side *s, const int64_t *a, struct outcome *o)
-{
-	rename_flags(s, a, o, RENAME_EXCHANGE);
-}
-
-static void
-run_link(struct side *s, const int64_t *a, struct outcome *o)
+run_link(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path from, to;
 
@@ -78,7 +60,7 @@ run_link(struct side *s, const int64_t *a, struct outcome *o)
 
 /* Gives an open file a (further) name: also the way in for O_TMPFILE files. */
 static void
-run_link_fd(struct side *s, const int64_t *a, struct outcome *o)
+run_link_fd(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path to;
 	char from[64];
@@ -90,7 +72,7 @@ run_link_fd(struct side *s, const int64_t *a, struct outcome *o)
 
 /* Targets only lead downward, so that no chain of links leaves the side's directory. */
 static void
-run_symlink(struct side *s, const int64_t *a, struct outcome *o)
+run_symlink(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path target, p;
 	char padded[4096];
@@ -105,7 +87,7 @@ run_symlink(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_readlink(struct side *s, const int64_t *a, struct outcome *o)
+run_readlink(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 	char target[4096];
@@ -119,7 +101,7 @@ run_readlink(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_mkfifo(struct side *s, const int64_t *a, struct outcome *o)
+run_mkfifo(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 
@@ -128,7 +110,7 @@ run_mkfifo(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_mknod(struct side *s, const int64_t *a, struct outcome *o)
+run_mknod(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	static const mode_t types[] = {S_IFREG, S_IFIFO, S_IFSOCK, 0, S_IFCHR, S_IFBLK};
 	mode_t type = types[(uint64_t)a[1] % ARRAY_SIZE(types)];
@@ -149,7 +131,7 @@ outcome_listing(struct outcome *o, int dir_fd)
 }
 
 static void
-run_readdir(struct side *s, const int64_t *a, struct outcome *o)
+run_readdir(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct path p;
 	int fd;
@@ -165,7 +147,7 @@ run_readdir(struct side *s, const int64_t *a, struct outcome *o)
 }
 
 static void
-run_freaddir(struct side *s, const int64_t *a, struct outcome *o)
+run_freaddir(struct side *s, const int64_t *a, int how, struct outcome *o)
 {
 	struct stat st;
 
@@ -181,8 +163,8 @@ const struct call_def name_calls[] = {
 	{"unlink", "P", {20, 40, 30}, 0, run_unlink},
 	{"rename", "PN", {10, 50, 30}, 0, run_rename},
 	{"rename-dir", "de", {2, 25, 14}, 0, run_rename},
-	{"rename-noreplace", "PN", {2, 12, 6}, 0, run_rename_noreplace},
-	{"rename-exchange", "PP", {2, 12, 6}, 0, run_rename_exchange},
+	{"rename-noreplace", "PN", {2, 12, 6}, 0, run_rename, RENAME_NOREPLACE},
+	{"rename-exchange", "PP", {2, 12, 6}, 0, run_rename, RENAME_EXCHANGE},
 	{"link", "oNb", {4, 30, 16}, 0, run_link},
 	{"link-fd", "HN", {2, 6, 4}, 0, run_link_fd},
 	{"symlink", "tNL", {2, 20, 10}, 0, run_symlink},
