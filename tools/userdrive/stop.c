@@ -1,0 +1,189 @@
+/* userdrive stop */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/control.h"
+#include "fuse/mount.h"
+#include "tools/userdrive/command.h"
+#include "tools/userdrive/drives.h"
+
+enum { POLL_MS = 10, ASK_MS = 5000, PROGRESS_MS = 1000 };
+
+static bool
+is_mounted(int minor, const char *where)
+{
+	struct fuse_mount *mounts;
+	size_t n;
+	bool found = false;
+
+	if (fuse_mounts_read(&mounts, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (mounts[i].minor == minor && strcmp(mounts[i].where, where) == 0)
+			found = true;
+	fuse_mounts_free(mounts, n);
+	return found;
+}
+
+/* Until the mount is gone; says every second that it still waits. */
+static bool
+wait_gone(const struct drive *drive, unsigned timeout_ms)
+{
+	uint64_t begin = clock_monotonic_ns(), said = begin;
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+
+	while (is_mounted(drive->mount->minor, drive->mount->where)) {
+		uint64_t now = clock_monotonic_ns();
+
+		if (now - begin > (uint64_t)timeout_ms * 1000000)
+			return false;
+		if (now - said > (uint64_t)PROGRESS_MS * 1000000) {
+			fprintf(stderr, "userdrive: waiting for %s (%d requests under way)\n",
+				drive->mount->where, fuse_connection_waiting(drive->mount->minor));
+			said = now;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static int
+unmount(const struct drive *drive, bool lazy)
+{
+	struct fusek_mount_error error = {0};
+	int err = fusek_unmount(drive->mount->where, lazy, &error);
+
+	if (err < 0)
+		fprintf(stderr, "userdrive: %s: %s\n", drive->mount->where,
+			error.text[0] ? error.text : strerror(-err));
+	return err < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static int
+force(const struct drive *drive)
+{
+	if (fuse_connection_abort(drive->mount->minor) < 0)
+		fprintf(stderr, "userdrive: %s: the connection could not be aborted (fusectl); "
+				"detaching it\n", drive->mount->where);
+	return unmount(drive, true);
+}
+
+static int
+stop(const struct drive *drive, unsigned timeout_ms)
+{
+	CLEANUP(buf_fini) struct buf reply = BUF_INIT;
+
+	switch (drive->state) {
+	case DRIVE_DEAD:
+		return unmount(drive, true);
+	case DRIVE_FOREIGN:
+		return unmount(drive, false);
+	case DRIVE_SILENT:
+		fprintf(stderr, "userdrive: %s: process %ld does not answer; use --force\n",
+			drive->mount->where, (long)drive->pid);
+		return EXIT_FAILED;
+	case DRIVE_SERVED:
+		break;
+	}
+	int err = control_call(drive->control, "stop", ASK_MS, &reply);
+	if (err < 0) {
+		fprintf(stderr, "userdrive: %s: process %ld did not take the request: %s; "
+				"use --force\n",
+			drive->mount->where, (long)drive->pid, strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (!wait_gone(drive, timeout_ms)) {
+		fprintf(stderr, "userdrive: %s: still mounted after %u s; use --force to end what "
+				"is under way\n",
+			drive->mount->where, timeout_ms / 1000);
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+struct arguments {
+	bool force, all;
+	unsigned timeout_ms;
+	int n;
+	char *what[256];
+};
+
+static int
+parse(int argc, char **argv, struct arguments *a)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--force") == 0 || strcmp(argv[i], "-f") == 0) {
+			a->force = true;
+		} else if (strcmp(argv[i], "--all") == 0) {
+			a->all = true;
+		} else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {
+			char *end;
+			unsigned long s = strtoul(argv[++i], &end, 10);
+
+			if (*end || s > 86400) {
+				usage_error(&command_stop, "--timeout: '%s' is not a number of "
+							   "seconds", argv[i]);
+				return -1;
+			}
+			a->timeout_ms = (unsigned)s * 1000;
+		} else if (argv[i][0] == '-') {
+			usage_error(&command_stop, "unknown option '%s'", argv[i]);
+			return -1;
+		} else if (a->n < (int)ARRAY_SIZE(a->what)) {
+			a->what[a->n++] = argv[i];
+		}
+	}
+	if (a->n == 0 && !a->all) {
+		usage_error(&command_stop, "a mount point or pid is expected, or --all");
+		return -1;
+	}
+	return 0;
+}
+
+static int
+run_stop(int argc, char **argv)
+{
+	struct arguments a = {.timeout_ms = 30000};
+	struct drives d;
+	int code = EXIT_OK;
+
+	if (parse(argc, argv, &a) < 0)
+		return EXIT_USAGE;
+	if (drives_read(&d) < 0) {
+		drives_free(&d);
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; a.all && i < d.n; i++)
+		if (d.drive[i].state != DRIVE_FOREIGN) {
+			int one = a.force ? force(&d.drive[i]) : stop(&d.drive[i], a.timeout_ms);
+
+			code = one ? one : code;
+		}
+	for (int i = 0; i < a.n; i++) {
+		struct drive *drive = drives_find(&d, a.what[i]);
+		int one = EXIT_NO_DRIVE;
+
+		if (drive)
+			one = a.force ? force(drive) : stop(drive, a.timeout_ms);
+		else
+			fprintf(stderr, "userdrive: %s: no drive is mounted there\n", a.what[i]);
+		code = one ? one : code;
+	}
+	drives_free(&d);
+	return code;
+}
+
+const struct command command_stop = {
+	.name = "stop",
+	.arguments = "[--force] [--timeout SECONDS] MOUNTPOINT|PID… | --all",
+	.summary = "finish what is under way, then unmount",
+	.help = "  -f, --force          end it now: requests under way fail\n"
+		"  --timeout SECONDS    how long to wait (default 30)\n"
+		"  --all                every drive of yours\n"
+		"\nExample:\n  userdrive stop /mnt/scratch\n",
+	.run = run_stop,
+};
