@@ -473,10 +473,25 @@ workdir_remove_empty(struct workdir *w)
 void
 workdir_remove_all(struct workdir *w)
 {
-	if (!tree_empty(w->fd) || rmdir(w->path) < 0)
+	/* A test may have taken the owner's rights away. */
+	if (fchmod(w->fd, 0700) < 0 || !tree_empty(w->fd) || rmdir(w->path) < 0)
 		fprintf(stderr, "%s: could not remove %s\n",
 			program_invocation_short_name, w->path);
 	close(w->fd);
+}
+
+/* -1 unless it is a directory; one that its owner may not enter is made so first. */
+static int
+tree_enter(int dir_fd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return -1;
+	if ((st.st_mode & 0700) != 0700 && fchmodat(dir_fd, name, 0700, 0) < 0)
+		return -1;
+	return openat(dir_fd, name, flags);
 }
 
 bool
@@ -488,8 +503,7 @@ tree_empty(int dir_fd)
 	if (listing_read(dir_fd, &l) < 0)
 		return false;
 	for (size_t i = 0; i < l.n; i++) {
-		int fd = openat(dir_fd, l.names[i],
-				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int fd = tree_enter(dir_fd, l.names[i]);
 
 		if (fd >= 0) {
 			all = tree_empty(fd) && all;

@@ -35,6 +35,7 @@ enum {
 
 struct tally {
 	_Atomic bool stop;
+	bool no_links;				    /* set before the start */
 	_Atomic uint64_t counter, ranges[N_RANGES]; /* increments done under locks */
 	_Atomic uint64_t sent[MAX_PROCESSES], received[MAX_PROCESSES]; /* by receiver */
 	_Atomic uint64_t appended[MAX_PROCESSES];		       /* by writer */
@@ -218,7 +219,7 @@ private_link(struct process *p)
 	unsigned slot = (unsigned)rng_below(&p->rng, N_PRIVATE);
 	struct stat a, b;
 
-	if (!p->files[slot].there)
+	if (!p->files[slot].there || p->tally->no_links)
 		return;
 	check_call(linkat(p->private_fd, private_name(slot), p->private_fd, "link", 0),
 		   "link");
@@ -695,6 +696,7 @@ int
 main(int argc, char **argv)
 {
 	uint64_t n_processes = 16, seconds = 10, seed = seed_from_clock();
+	struct tally *tally = must_share(sizeof(*tally));
 	const char *dir = NULL;
 	const struct opt opts[] = {
 		{"DIR", OPT_ARG, &dir, "where to work"},
@@ -702,8 +704,8 @@ main(int argc, char **argv)
 		{"seconds", OPT_U64, &seconds, "how long (10)"},
 		{"seed", OPT_U64, &seed,
 		 "of the choice of operations; from the clock when absent"},
+		{"no-links", OPT_FLAG, &tally->no_links, "the drive has no hard links"},
 	};
-	struct tally *tally = must_share(sizeof(*tally));
 	struct children children = {0};
 	struct workdir work;
 

@@ -27,7 +27,7 @@ struct mixer {
 	struct rng rng;
 	struct entry entries[N_ENTRIES];
 	bool dirs[N_DIRS]; /* which of the extra directories exist */
-	bool no_xattr;
+	bool no_xattr, no_symlinks;
 };
 
 static const char *
@@ -212,6 +212,8 @@ do_symlink(struct mixer *m)
 	char target[32];
 	int ret;
 
+	if (m->no_symlinks)
+		return;
 	snprintf(target, sizeof(target), "%llu", (unsigned long long)key);
 	ret = symlinkat(target, m->work.fd, entry_name(i));
 	if (e->kind != KIND_NONE) {
@@ -322,6 +324,7 @@ main(int argc, char **argv)
 		{"seed", OPT_U64, &seed,
 		 "of the choice of operations; from the clock when absent"},
 		{"no-xattr", OPT_FLAG, &m.no_xattr, "no extended attributes"},
+		{"no-symlinks", OPT_FLAG, &m.no_symlinks, "no symbolic links"},
 	};
 	char name[32];
 	double start;

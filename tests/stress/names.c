@@ -402,23 +402,39 @@ listing_check(int dir_fd, const struct names *ns, const char *where)
 	listing_free(&l);
 }
 
+static bool no_links, no_symlinks;
+
 static void
-other_uses(int dir_fd, int other_fd, const char *name, size_t number)
+link_check(int dir_fd, int other_fd, const char *name, size_t number)
+{
+	if (no_links)
+		return;
+	check_call(linkat(dir_fd, name, other_fd, name, 0), "link %s", escape_name(name));
+	file_check(other_fd, name, number);
+	check_call(unlinkat(other_fd, name, 0), "unlink %s", escape_name(name));
+}
+
+static void
+symlink_check(int other_fd, const char *name)
 {
 	char target[NAME_MAX + 8];
 	ssize_t n;
 
-	check_call(linkat(dir_fd, name, other_fd, name, 0), "link %s", escape_name(name));
-	file_check(other_fd, name, number);
-	check_call(unlinkat(other_fd, name, 0), "unlink %s", escape_name(name));
-	check_call(mkdirat(other_fd, name, 0755), "mkdir %s", escape_name(name));
-	check_call(unlinkat(other_fd, name, AT_REMOVEDIR), "rmdir %s", escape_name(name));
+	if (no_symlinks)
+		return;
 	check_call(symlinkat(name, other_fd, "link"), "symlink to %s", escape_name(name));
 	n = readlinkat(other_fd, "link", target, sizeof(target));
 	check(n == (ssize_t)strlen(name) && memcmp(target, name, (size_t)n) == 0,
 	      "a link to %s leads to %s", escape_name(name),
 	      escape(target, (size_t)MAX(n, 0)));
 	check_call(unlinkat(other_fd, "link", 0), "unlink link");
+}
+
+static void
+directory_check(int other_fd, const char *name)
+{
+	check_call(mkdirat(other_fd, name, 0755), "mkdir %s", escape_name(name));
+	check_call(unlinkat(other_fd, name, AT_REMOVEDIR), "rmdir %s", escape_name(name));
 }
 
 /* Plain to odd, odd to odd in another directory, and back. */
@@ -452,7 +468,9 @@ all_uses(const struct workdir *w, const struct names *ns)
 	listing_check(dir_fd, ns, "after creating");
 	for (size_t i = 0; i < ns->n; i++) {
 		file_check(dir_fd, ns->v[i], i);
-		other_uses(dir_fd, other_fd, ns->v[i], i);
+		link_check(dir_fd, other_fd, ns->v[i], i);
+		symlink_check(other_fd, ns->v[i]);
+		directory_check(other_fd, ns->v[i]);
 		rename_check(dir_fd, other_fd, ns->v[i], ns->v[(i * 7 + 1) % ns->n], i);
 	}
 	listing_check(dir_fd, ns, "after renaming");
