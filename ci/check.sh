@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# make check: everything. Each section prints one line; logs are kept in build-check/logs.
+# usage: ci/check.sh [SECTION…]   (sections: see the list at the end)
+set -uo pipefail
+
+cd "$(dirname "$0")/.."
+root=${CHECK_DIR:-$PWD/build-check}
+logs=$root/logs
+fuzz_seconds=${FUZZ_SECONDS:-60}
+mkdir -p "$logs"
+failed=()
+
+configure() { # NAME CC CXX OPTIONS…
+	local dir=$root/$1 cc=$2 cxx=$3
+	shift 3
+	[ -f "$dir/build.ninja" ] || CC=$cc CXX=$cxx meson setup "$dir" "$@" >/dev/null
+	ninja -C "$dir"
+}
+
+gcc_all() {
+	configure gcc gcc g++ -Dwerror=true && ci/run-tests.sh "$root/gcc" core
+}
+clang_build() {
+	configure clang clang clang++ -Dwerror=true &&
+		ci/run-tests.sh "$root/clang" core --suite unit --suite api --suite headers --suite abi
+}
+asan() {
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+	configure asan clang clang++ -Db_sanitize=address,undefined -Dbuildtype=debugoptimized &&
+		ci/run-tests.sh "$root/asan" core --timeout-multiplier 4
+}
+tsan() {
+	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+	# TSan does not see what happens in rings: its drives run on /dev/fuse.
+	export USERDRIVE_TEST_TRANSPORTS=dev
+	configure tsan clang clang++ -Db_sanitize=thread -Dbuildtype=debugoptimized &&
+		ci/run-tests.sh "$root/tsan" core --timeout-multiplier 8 --suite unit --suite api --suite mount
+}
+valgrind_subset() {
+	configure gcc gcc g++ -Dwerror=true || return 1
+	meson test -C "$root/gcc" --suite unit --timeout-multiplier 20 \
+		--wrapper 'valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
+		base-buf base-hash base-names base-status security-sd security-sddl security-posix fs-basic
+}
+static_analysis() {
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppressions-list=ci/cppcheck.txt \
+		--enable=warning,portability -D_GNU_SOURCE -D__linux__ -I . -I include \
+		base fs fuse transport api examples tools &&
+		configure clang clang clang++ -Dwerror=true >/dev/null &&
+		git ls-files 'base/*.c' 'fs/*.c' 'fuse/*.c' 'transport/*.c' 'api/*.c' 'tools/*.c' 'examples/*.c' |
+		xargs -n 8 clang-tidy --quiet -p "$root/clang" --warnings-as-errors='*' 2>/dev/null
+}
+fuzzing() {
+	configure fuzz clang clang++ -Dfuzzers=true -Dtests=disabled -Db_sanitize=address,undefined \
+		-Db_lundef=false || return 1
+	local target code=0
+	for target in "$root"/fuzz/fuzz/fuzz-*; do
+		[ -x "$target" ] && [ -f "$target" ] || continue
+		local name corpus
+		name=$(basename "$target")
+		corpus=$root/corpus/$name
+		mkdir -p "$corpus"
+		"$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
+			-artifact_prefix="$logs/$name-" "$corpus" ${name:+$(ls -d "fuzz/seeds/${name#fuzz-}" 2>/dev/null)} \
+			>"$logs/$name.log" 2>&1 || { echo "$name failed, see $logs/$name.log"; code=1; }
+	done
+	return "$code"
+}
+slow_suites() {
+	configure gcc gcc g++ -Dwerror=true && ci/run-tests.sh "$root/gcc" slow
+}
+ordinary_user() {
+	configure gcc gcc g++ -Dwerror=true && ci/run-as-user.sh "$root/gcc"
+}
+install_tree() {
+	configure gcc gcc g++ -Dwerror=true || return 1
+	local dest
+	dest=$(mktemp -d) || return 1
+	DESTDIR=$dest meson install -C "$root/gcc" --quiet && find "$dest" -type f | sort
+	local code=$?
+	rm -rf "$dest"
+	return "$code"
+}
+
+section() { # NAME TITLE
+	local begin=$SECONDS
+	if ("$1") >"$logs/$1.log" 2>&1 </dev/null; then
+		printf '%-44s ok      %5d s  %s\n' "$2" $((SECONDS - begin)) \
+			"$(grep -E '^[0-9]+ passed' "$logs/$1.log" | tail -1)"
+	else
+		printf '%-44s FAILED  %5d s  see %s\n' "$2" $((SECONDS - begin)) "$logs/$1.log"
+		failed+=("$1")
+	fi
+}
+
+all="gcc_all clang_build asan tsan valgrind_subset static_analysis fuzzing ordinary_user install_tree slow_suites"
+declare -A title=(
+	[gcc_all]="gcc, warnings are errors, core tests"
+	[clang_build]="clang, warnings are errors, in-process tests"
+	[asan]="ASan and UBSan, core tests"
+	[tsan]="TSan, door and engine"
+	[valgrind_subset]="valgrind, a subset"
+	[static_analysis]="cppcheck and clang-tidy"
+	[fuzzing]="fuzzing, $fuzz_seconds s per decoder"
+	[ordinary_user]="core mount tests as an ordinary user"
+	[install_tree]="make install into an empty root"
+	[slow_suites]="long mount suites"
+)
+for name in ${*:-$all}; do
+	[ -n "${title[$name]:-}" ] || { echo "check.sh: no section '$name' ($all)" >&2; exit 2; }
+	section "$name" "${title[$name]}"
+done
+if [ "${#failed[@]}" -gt 0 ]; then
+	echo "failed: ${failed[*]}"
+	exit 1
+fi
+echo "everything passed"
