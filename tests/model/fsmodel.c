@@ -32,11 +32,11 @@ log_open_file(const char *path, uint64_t seed)
 static void
 log_op(FILE *f, const struct op *op)
 {
-	struct text line = {0};
+	struct buf line = {0};
 
 	op_format(op, &line);
 	fprintf(f, "%s\n", line.s);
-	text_free(&line);
+	buf_fini(&line);
 }
 
 static void
@@ -74,15 +74,15 @@ static void
 report_print(const struct mismatch *m, const struct ops *ops)
 {
 	size_t from = ops->n > 30 ? ops->n - 30 : 0;
-	struct text text = {0};
+	struct buf text = {0};
 
 	for (size_t i = from; i < ops->n; i++) {
-		text_add(&text, "%6zu  ", i + 1);
+		buf_printf(&text, "%6zu  ", i + 1);
 		op_format(&ops->v[i], &text);
-		text_add(&text, "\n");
+		buf_printf(&text, "\n");
 	}
 	printf("MISMATCH: %s\nlast operations:\n%s", m->report.s, text.s ? text.s : "");
-	text_free(&text);
+	buf_fini(&text);
 }
 
 /* One round in fresh directories; true when both sides stayed equal. */
@@ -186,7 +186,7 @@ replay_main(const struct settings *set)
 	} else {
 		printf("fsmodel: equal: %zu operations replayed\n", ops.n);
 	}
-	text_free(&m.report);
+	buf_fini(&m.report);
 	free(ops.v);
 	return m.found ? TEST_FAIL : TEST_PASS;
 }
@@ -207,7 +207,7 @@ minimize_main(const struct settings *set)
 		log_write_all(path, set->seed, &ops);
 		report_print(&m, &ops);
 		printf("wrote %s\n", path);
-		text_free(&m.report);
+		buf_fini(&m.report);
 	} else {
 		printf("fsmodel: equal: nothing to minimize\n");
 	}

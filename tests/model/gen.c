@@ -408,22 +408,22 @@ gen_op(struct gen *g, struct op *ret_op)
 }
 
 static void
-path_format(struct text *t, int64_t arg)
+path_format(struct buf *t, int64_t arg)
 {
 	const char *name;
 
 	if (arg >> 25 & 31)
-		text_add(t, "[slot %d]/", (int)(arg >> 25 & 31) - 1);
+		buf_printf(t, "[slot %d]/", (int)(arg >> 25 & 31) - 1);
 	for (int shift = 0; shift < 24; shift += 8)
 		if ((name = pool_name((unsigned)(arg >> shift) & 255)) != NULL)
-			text_add(t, "%s%.40s%s", shift ? "/" : "", escape_name(name),
-				 strlen(name) > 40 ? "(…)" : "");
+			buf_printf(t, "%s%.40s%s", shift ? "/" : "", escape_name(name),
+				   strlen(name) > 40 ? "(…)" : "");
 	if (arg >> 24 & 1)
-		text_add(t, "/");
+		buf_printf(t, "/");
 }
 
 static void
-flags_format(struct text *t, int64_t flags)
+flags_format(struct buf *t, int64_t flags)
 {
 	static const struct {
 		int flag;
@@ -436,32 +436,32 @@ flags_format(struct text *t, int64_t flags)
 	};
 	static const char *const modes[] = {"RDONLY", "WRONLY", "RDWR", "?"};
 
-	text_add(t, "%s", modes[flags & O_ACCMODE]);
+	buf_printf(t, "%s", modes[flags & O_ACCMODE]);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if ((flags & names[i].flag) == names[i].flag)
-			text_add(t, "|%s", names[i].name);
+			buf_printf(t, "|%s", names[i].name);
 }
 
 void
-op_format(const struct op *op, struct text *t)
+op_format(const struct op *op, struct buf *t)
 {
 	const struct call_def *def = model_call(op->call);
 
-	text_add(t, "%s %u", def->name, op->verify);
+	buf_printf(t, "%s %u", def->name, op->verify);
 	for (int i = 0; def->args[i]; i++)
-		text_add(t, strchr("PoldNetF", def->args[i]) ? " %#llx" : " %lld",
-			 (long long)op->args[i]);
-	text_add(t, " #");
+		buf_printf(t, strchr("PoldNetF", def->args[i]) ? " %#llx" : " %lld",
+			   (long long)op->args[i]);
+	buf_printf(t, " #");
 	for (int i = 0; def->args[i]; i++) {
-		text_add(t, " ");
+		buf_printf(t, " ");
 		if (strchr("PoldNet", def->args[i]))
 			path_format(t, op->args[i]);
 		else if (def->args[i] == 'F')
 			flags_format(t, op->args[i]);
 		else if (def->args[i] == 'M')
-			text_add(t, "%#llo", (long long)op->args[i]);
+			buf_printf(t, "%#llo", (long long)op->args[i]);
 		else
-			text_add(t, "%c=%lld", def->args[i], (long long)op->args[i]);
+			buf_printf(t, "%c=%lld", def->args[i], (long long)op->args[i]);
 	}
 }
 

@@ -25,14 +25,14 @@ minimizer_try(struct minimizer *mi, struct ops *candidate)
 	mi->n_tries++;
 	session_replay(mi->drive_dir, mi->ref_dir, candidate, &m);
 	if (!m.found || m.call != mi->best.call) {
-		text_free(&m.report);
+		buf_fini(&m.report);
 		return false;
 	}
 	/* What follows the difference played no part. */
 	candidate->n = MIN(candidate->n, m.index + 1);
 	memcpy(mi->ops->v, candidate->v, candidate->n * sizeof(*candidate->v));
 	mi->ops->n = candidate->n;
-	text_free(&mi->best.report);
+	buf_fini(&mi->best.report);
 	mi->best = m;
 	return true;
 }

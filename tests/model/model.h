@@ -15,6 +15,7 @@
 #define USERDRIVE_TESTS_MODEL_H
 
 #include <sys/stat.h>
+#include "base/buf.h"
 #include "tests/stress/common.h"
 
 enum {
@@ -53,7 +54,7 @@ struct side {
 struct outcome {
 	int64_t ret;
 	int err;
-	struct text facts;
+	struct buf facts;
 };
 
 /*
@@ -100,9 +101,9 @@ struct path {
 };
 void path_decode(const struct side *s, int64_t arg, struct path *ret_path);
 void outcome_set(struct outcome *o, int64_t ret); /* ret, and errno when negative */
-void facts_stat(struct text *t, const struct stat *st);
-void facts_mtime(struct text *t, const struct stat *st);
-void facts_atime(struct text *t, const struct stat *st);
+void facts_stat(struct buf *t, const struct stat *st);
+void facts_mtime(struct buf *t, const struct stat *st);
+void facts_atime(struct buf *t, const struct stat *st);
 void op_execute(struct side *s, const struct op *op, struct outcome *o);
 /* Writes back what mappings left dirty, so that it cannot change mtimes later. */
 void side_settle(struct side *s);
@@ -117,12 +118,12 @@ void side_fini(struct side *s, bool keep);
 /* ---- state (state.c) ---- */
 
 /* The hash of a file's content, and whether what is said to be a hole reads as zeros. */
-void facts_content(struct text *t, int fd, uint64_t size);
-void facts_xattrs(struct text *t, int fd);
+void facts_content(struct buf *t, int fd, uint64_t size);
+void facts_xattrs(struct buf *t, int fd);
 /* Names and types of a directory as a sorted list; 0 or -errno. */
-int facts_listing(struct text *t, int dir_fd);
+int facts_listing(struct buf *t, int dir_fd);
 /* One line per file and per open slot. */
-void state_collect(struct side *s, struct text *t);
+void state_collect(struct side *s, struct buf *t);
 
 /* ---- generation and text (gen.c) ---- */
 
@@ -138,8 +139,8 @@ void gen_init(struct gen *g, uint64_t seed, enum profile profile, const struct s
 void gen_op(struct gen *g, struct op *ret_op);
 const char *pool_name(unsigned index); /* NULL beyond the pool */
 const char *xattr_pool_name(unsigned index);
-void op_format(const struct op *op, struct text *t); /* "call verify args… # readable" */
-bool op_parse(const char *line, struct op *ret_op);  /* false: not an operation */
+void op_format(const struct op *op, struct buf *t); /* "call verify args… # readable" */
+bool op_parse(const char *line, struct op *ret_op); /* false: not an operation */
 
 /* ---- running (run.c) ---- */
 
@@ -154,7 +155,7 @@ struct mismatch {
 	bool found;
 	size_t index;
 	unsigned call;
-	struct text report;
+	struct buf report;
 };
 
 struct session {

@@ -46,16 +46,16 @@ outcome_set(struct outcome *o, int64_t ret)
 
 /* Sizes and link counts of directories mean something else on each file system. */
 void
-facts_stat(struct text *t, const struct stat *st)
+facts_stat(struct buf *t, const struct stat *st)
 {
-	text_add(t, " mode=%o uid=%u gid=%u", st->st_mode, st->st_uid, st->st_gid);
+	buf_printf(t, " mode=%o uid=%u gid=%u", st->st_mode, st->st_uid, st->st_gid);
 	if (S_ISDIR(st->st_mode))
 		return;
-	text_add(t, " size=%lld", (long long)st->st_size);
+	buf_printf(t, " size=%lld", (long long)st->st_size);
 	if (!config.no_nlink)
-		text_add(t, " nlink=%lu", (unsigned long)st->st_nlink);
+		buf_printf(t, " nlink=%lu", (unsigned long)st->st_nlink);
 	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
-		text_add(t, " rdev=%u:%u", major(st->st_rdev), minor(st->st_rdev));
+		buf_printf(t, " rdev=%u:%u", major(st->st_rdev), minor(st->st_rdev));
 }
 
 /*
@@ -63,55 +63,55 @@ facts_stat(struct text *t, const struct stat *st)
  * step of NT; all others need only be of today.
  */
 static void
-facts_time(struct text *t, const char *name, const struct timespec *ts)
+facts_time(struct buf *t, const char *name, const struct timespec *ts)
 {
 	time_t now = time(NULL);
 
 	if (ts->tv_sec > now - 86400 && ts->tv_sec < now + 86400)
-		text_add(t, " %s=now", name);
+		buf_printf(t, " %s=now", name);
 	else
-		text_add(t, " %s=%lld.%07ld", name, (long long)ts->tv_sec,
-			 ts->tv_nsec / 100);
+		buf_printf(t, " %s=%lld.%07ld", name, (long long)ts->tv_sec,
+			   ts->tv_nsec / 100);
 }
 
 void
-facts_mtime(struct text *t, const struct stat *st)
+facts_mtime(struct buf *t, const struct stat *st)
 {
 	if (!config.no_mtime)
 		facts_time(t, "mtime", &st->st_mtim);
 }
 
 void
-facts_atime(struct text *t, const struct stat *st)
+facts_atime(struct buf *t, const struct stat *st)
 {
 	if (!config.no_mtime)
 		facts_time(t, "atime", &st->st_atim);
 }
 
 static void
-facts_fd(struct text *t, int fd)
+facts_fd(struct buf *t, int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		text_add(t, "\n fstat errno=%d", errno);
+		buf_printf(t, "\n fstat errno=%d", errno);
 	else {
-		text_add(t, "\n fstat");
+		buf_printf(t, "\n fstat");
 		facts_stat(t, &st);
 	}
 }
 
 static void
-facts_path(struct text *t, const struct side *s, int64_t arg)
+facts_path(struct buf *t, const struct side *s, int64_t arg)
 {
 	struct path p;
 	struct stat st;
 
 	path_decode(s, arg, &p);
 	if (fstatat(p.base, p.rel, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		text_add(t, "\n lstat errno=%d", errno);
+		buf_printf(t, "\n lstat errno=%d", errno);
 	else {
-		text_add(t, "\n lstat");
+		buf_printf(t, "\n lstat");
 		facts_stat(t, &st);
 	}
 }

@@ -50,7 +50,7 @@ run_open(struct side *s, const int64_t *a, int how, struct outcome *o)
 
 	path_decode(s, a[1], &p);
 	if (is_device(&p)) {
-		text_add(&o->facts, " device, not opened");
+		buf_printf(&o->facts, " device, not opened");
 		return;
 	}
 	errno = 0;
@@ -83,8 +83,8 @@ outcome_data(struct outcome *o, int64_t n_bytes)
 	/* What read(2) says of a directory: tmpfs EINVAL, all others EISDIR. */
 	o->err = o->err == EISDIR ? EINVAL : o->err;
 	if (n_bytes > 0)
-		text_add(&o->facts, " data=%016llx",
-			 (unsigned long long)hash_bytes(io_buf, (size_t)n_bytes, 0));
+		buf_printf(&o->facts, " data=%016llx",
+			   (unsigned long long)hash_bytes(io_buf, (size_t)n_bytes, 0));
 }
 
 static void
@@ -126,7 +126,7 @@ run_lseek(struct side *s, const int64_t *a, int how, struct outcome *o)
 	struct stat st;
 
 	if (fstat(s->fds[a[0]], &st) == 0 && S_ISDIR(st.st_mode)) {
-		text_add(&o->facts, " directory, not moved");
+		buf_printf(&o->facts, " directory, not moved");
 		return;
 	}
 	errno = 0;
@@ -161,21 +161,22 @@ run_seek_sparse(struct side *s, const int64_t *a, int how, struct outcome *o)
 	int64_t at, end;
 
 	if (!is_regular(fd, &st)) {
-		text_add(&o->facts, " not a regular file");
+		buf_printf(&o->facts, " not a regular file");
 		return;
 	}
 	at = lseek(fd, a[1], how);
 	if (a[1] < 0 || a[1] >= st.st_size) {
 		outcome_set(o, at);
 	} else if (how == SEEK_HOLE) {
-		text_add(&o->facts, " %s",
-			 at >= a[1] && at <= st.st_size ? "valid" : "invalid");
+		buf_printf(&o->facts, " %s",
+			   at >= a[1] && at <= st.st_size ? "valid" : "invalid");
 	} else {
 		end = at < 0 && errno == ENXIO ? st.st_size : at;
-		text_add(&o->facts, " %s",
-			 end >= a[1] && end <= st.st_size && range_is_zero(fd, a[1], end)
-				 ? "valid"
-				 : "invalid");
+		buf_printf(&o->facts, " %s",
+			   end >= a[1] && end <= st.st_size &&
+					   range_is_zero(fd, a[1], end)
+				   ? "valid"
+				   : "invalid");
 	}
 	lseek(fd, 0, SEEK_SET);
 }

@@ -56,7 +56,7 @@ run_statx(struct side *s, const int64_t *a, int how, struct outcome *o)
 			   .st_nlink = x.stx_nlink,
 			   .st_size = (off_t)x.stx_size,
 			   .st_rdev = makedev(x.stx_rdev_major, x.stx_rdev_minor)};
-	text_add(&o->facts, " mask=%x", x.stx_mask & STATX_BASIC_STATS);
+	buf_printf(&o->facts, " mask=%x", x.stx_mask & STATX_BASIC_STATS);
 	facts_stat(&o->facts, &st);
 }
 
@@ -203,8 +203,8 @@ outcome_value(struct outcome *o, const unsigned char *value, ssize_t n_bytes, si
 {
 	outcome_set(o, n_bytes);
 	if (n_bytes > 0 && cap > 0)
-		text_add(&o->facts, " value=%016llx",
-			 (unsigned long long)hash_bytes(value, (size_t)n_bytes, 0));
+		buf_printf(&o->facts, " value=%016llx",
+			   (unsigned long long)hash_bytes(value, (size_t)n_bytes, 0));
 }
 
 /* A capacity of 0 asks for the length; a small one must give ERANGE when it does not

@@ -97,7 +97,7 @@ run_readlink(struct side *s, const int64_t *a, int how, struct outcome *o)
 	n = readlinkat(p.base, p.rel, target, a[1] & 1 ? 5 : sizeof(target));
 	outcome_set(o, n);
 	if (n > 0)
-		text_add(&o->facts, " target=%s", escape(target, (size_t)n));
+		buf_printf(&o->facts, " target=%s", escape(target, (size_t)n));
 }
 
 static void
@@ -154,7 +154,7 @@ run_freaddir(struct side *s, const int64_t *a, int how, struct outcome *o)
 	if (fstat(s->fds[a[0]], &st) == 0 && S_ISDIR(st.st_mode))
 		outcome_listing(o, s->fds[a[0]]);
 	else
-		text_add(&o->facts, " not a directory");
+		buf_printf(&o->facts, " not a directory");
 }
 
 const struct call_def name_calls[] = {

@@ -34,7 +34,7 @@ session_end(struct session *se, bool keep)
 {
 	side_fini(&se->drive, keep);
 	side_fini(&se->ref, keep);
-	text_free(&se->mismatch.report);
+	buf_fini(&se->mismatch.report);
 }
 
 /* "CALL:ERRNO" rows of --allow: what the drive need not be able to do. */
@@ -116,7 +116,7 @@ plant(struct session *se, const struct call_def *def, struct outcome *drive)
 }
 
 static bool
-text_has_line(const struct text *t, const char *line, size_t n)
+text_has_line(const struct buf *t, const char *line, size_t n)
 {
 	for (const char *at = t->s; at != NULL; at = strchr(at, '\n')) {
 		at += *at == '\n';
@@ -128,8 +128,8 @@ text_has_line(const struct text *t, const char *line, size_t n)
 
 /* The lines that only one of the two texts has, the first few. */
 static void
-report_lines(struct text *report, const char *label, const struct text *t,
-	     const struct text *other)
+report_lines(struct buf *report, const char *label, const struct buf *t,
+	     const struct buf *other)
 {
 	unsigned shown = 0;
 
@@ -139,20 +139,20 @@ report_lines(struct text *report, const char *label, const struct text *t,
 		at += *at == '\n';
 		n = strcspn(at, "\n");
 		if (n > 0 && !text_has_line(other, at, n)) {
-			text_add(report, "  %s:%s%.*s\n", label, *at == ' ' ? "" : " ",
-				 (int)n, at);
+			buf_printf(report, "  %s:%s%.*s\n", label, *at == ' ' ? "" : " ",
+				   (int)n, at);
 			shown++;
 		}
 	}
 }
 
 static void
-report_outcome(struct text *report, const char *label, const struct outcome *o)
+report_outcome(struct buf *report, const char *label, const struct outcome *o)
 {
-	text_add(report, "  %s: returned %lld", label, (long long)o->ret);
+	buf_printf(report, "  %s: returned %lld", label, (long long)o->ret);
 	if (o->err)
-		text_add(report, " (%s)", strerrorname_np(o->err));
-	text_add(report, "\n");
+		buf_printf(report, " (%s)", strerrorname_np(o->err));
+	buf_printf(report, "\n");
 }
 
 static void
@@ -164,9 +164,9 @@ mismatch_set(struct session *se, const struct op *op, const struct outcome *driv
 	m->found = true;
 	m->index = se->n_done;
 	m->call = op->call;
-	text_add(&m->report, "operation %zu differs: ", se->n_done + 1);
+	buf_printf(&m->report, "operation %zu differs: ", se->n_done + 1);
 	op_format(op, &m->report);
-	text_add(&m->report, "\n");
+	buf_printf(&m->report, "\n");
 	report_outcome(&m->report, "drive    ", drive);
 	report_outcome(&m->report, "reference", ref);
 	report_lines(&m->report, "drive    ", &drive->facts, &ref->facts);
@@ -176,8 +176,8 @@ mismatch_set(struct session *se, const struct op *op, const struct outcome *driv
 static bool
 outcome_equal(const struct outcome *a, const struct outcome *b)
 {
-	return a->ret == b->ret && a->err == b->err && a->facts.len == b->facts.len &&
-	       (a->facts.len == 0 || memcmp(a->facts.s, b->facts.s, a->facts.len) == 0);
+	return a->ret == b->ret && a->err == b->err && a->facts.n == b->facts.n &&
+	       (a->facts.n == 0 || memcmp(a->facts.s, b->facts.s, a->facts.n) == 0);
 }
 
 bool
@@ -196,11 +196,13 @@ session_step(struct session *se, const struct op *op)
 	} else {
 		op_execute(&se->ref, op, &ref);
 		plant(se, def, &drive);
+		check(!buf_error(&drive.facts) && !buf_error(&ref.facts),
+		      "out of memory");
 		if (!outcome_equal(&drive, &ref))
 			mismatch_set(se, op, &drive, &ref);
 	}
-	text_free(&drive.facts);
-	text_free(&ref.facts);
+	buf_fini(&drive.facts);
+	buf_fini(&ref.facts);
 	se->n_done++;
 	return !se->mismatch.found;
 }
@@ -219,6 +221,6 @@ session_replay(const char *drive_dir, const char *ref_dir, const struct ops *ops
 	if (same)
 		session_step(&se, &state);
 	*ret_mismatch = se.mismatch;
-	se.mismatch.report = (struct text){0};
+	se.mismatch.report = (struct buf){0};
 	session_end(&se, false);
 }

@@ -44,7 +44,7 @@ holes_check(int fd, int64_t size)
 }
 
 void
-facts_content(struct text *t, int fd, uint64_t size)
+facts_content(struct buf *t, int fd, uint64_t size)
 {
 	static unsigned char buf[1 << 17];
 	uint64_t hash = 0, at = 0;
@@ -56,14 +56,14 @@ facts_content(struct text *t, int fd, uint64_t size)
 		at += (uint64_t)n;
 	}
 	if (n < 0) {
-		text_add(t, " read-errno=%d", errno);
+		buf_printf(t, " read-errno=%d", errno);
 		return;
 	}
-	text_add(t, " data=%016llx%s", (unsigned long long)hash,
-		 at == size ? "" : " length-is-not-size");
+	buf_printf(t, " data=%016llx%s", (unsigned long long)hash,
+		   at == size ? "" : " length-is-not-size");
 	bad = config.no_holes ? -1 : holes_check(fd, (int64_t)size);
 	if (bad >= 0)
-		text_add(t, " hole-not-zero-at=%lld", (long long)bad);
+		buf_printf(t, " hole-not-zero-at=%lld", (long long)bad);
 }
 
 static int
@@ -73,21 +73,21 @@ string_compare(const void *a, const void *b)
 }
 
 static void
-facts_xattr_value(struct text *t, const char *path, const char *name)
+facts_xattr_value(struct buf *t, const char *path, const char *name)
 {
 	unsigned char value[65536];
 	ssize_t n = getxattr(path, name, value, sizeof(value));
 
 	if (n < 0)
-		text_add(t, " %s:errno=%d", escape_name(name), errno);
+		buf_printf(t, " %s:errno=%d", escape_name(name), errno);
 	else
-		text_add(t, " %s:%zd:%016llx", escape_name(name), n,
-			 (unsigned long long)hash_bytes(value, (size_t)n, 0));
+		buf_printf(t, " %s:%zd:%016llx", escape_name(name), n,
+			   (unsigned long long)hash_bytes(value, (size_t)n, 0));
 }
 
 /* Through /proc, so that it works for O_PATH descriptors too. */
 void
-facts_xattrs(struct text *t, int fd)
+facts_xattrs(struct buf *t, int fd)
 {
 	char names[65536], path[64], *sorted[256];
 	ssize_t len;
@@ -96,7 +96,7 @@ facts_xattrs(struct text *t, int fd)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	len = listxattr(path, names, sizeof(names));
 	if (len < 0) {
-		text_add(t, " listxattr-errno=%d", errno);
+		buf_printf(t, " listxattr-errno=%d", errno);
 		return;
 	}
 	for (char *p = names; p < names + len && n < ARRAY_SIZE(sorted);
@@ -121,17 +121,17 @@ type_remark(int dir_fd, const char *name, unsigned char type)
 }
 
 int
-facts_listing(struct text *t, int dir_fd)
+facts_listing(struct buf *t, int dir_fd)
 {
 	struct listing l;
 	int err = listing_read(dir_fd, &l);
 
 	if (err < 0)
 		return err;
-	text_add(t, " n=%zu", l.n);
+	buf_printf(t, " n=%zu", l.n);
 	for (size_t i = 0; i < l.n; i++)
-		text_add(t, " %s%s", escape_name(l.names[i]),
-			 type_remark(dir_fd, l.names[i], l.types[i]));
+		buf_printf(t, " %s%s", escape_name(l.names[i]),
+			   type_remark(dir_fd, l.names[i], l.types[i]));
 	listing_free(&l);
 	return 0;
 }
@@ -142,7 +142,7 @@ struct seen {
 	char *path;
 };
 struct walk {
-	struct text *out;
+	struct buf *out;
 	struct seen *seen;
 	size_t n_seen;
 };
@@ -167,9 +167,9 @@ walk_link_target(struct walk *w, int dir_fd, const char *name)
 	ssize_t n = readlinkat(dir_fd, name, target, sizeof(target));
 
 	if (n < 0)
-		text_add(w->out, " readlink-errno=%d", errno);
+		buf_printf(w->out, " readlink-errno=%d", errno);
 	else
-		text_add(w->out, " target=%s", escape(target, (size_t)n));
+		buf_printf(w->out, " target=%s", escape(target, (size_t)n));
 }
 
 static void walk_dir(struct walk *w, int dir_fd, const char *prefix);
@@ -182,14 +182,14 @@ walk_inside(struct walk *w, int dir_fd, const char *name, const char *path,
 	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0) {
-		text_add(w->out, " open-errno=%d\n", errno);
+		buf_printf(w->out, " open-errno=%d\n", errno);
 		return;
 	}
 	if (S_ISREG(st->st_mode))
 		facts_content(w->out, fd, (uint64_t)st->st_size);
 	if (!config.no_xattr)
 		facts_xattrs(w->out, fd);
-	text_add(w->out, "\n");
+	buf_printf(w->out, "\n");
 	if (S_ISDIR(st->st_mode))
 		walk_dir(w, fd, path);
 	close(fd);
@@ -202,9 +202,9 @@ walk_entry(struct walk *w, int dir_fd, const char *name, unsigned char type,
 	const char *same;
 	struct stat st;
 
-	text_add(w->out, "%s%s", path, type_remark(dir_fd, name, type));
+	buf_printf(w->out, "%s%s", path, type_remark(dir_fd, name, type));
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		text_add(w->out, " lstat-errno=%d\n", errno);
+		buf_printf(w->out, " lstat-errno=%d\n", errno);
 		return;
 	}
 	facts_stat(w->out, &st);
@@ -212,68 +212,68 @@ walk_entry(struct walk *w, int dir_fd, const char *name, unsigned char type,
 		facts_mtime(w->out, &st);
 	same = config.no_ino ? NULL : walk_same_as(w, st.st_ino, path);
 	if (same != NULL)
-		text_add(w->out, " same-as=%s", same);
+		buf_printf(w->out, " same-as=%s", same);
 	if (S_ISLNK(st.st_mode))
 		walk_link_target(w, dir_fd, name);
 	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		walk_inside(w, dir_fd, name, path, &st);
 	else
-		text_add(w->out, "\n");
+		buf_printf(w->out, "\n");
 }
 
 static void
 walk_dir(struct walk *w, int dir_fd, const char *prefix)
 {
-	struct text path = {0};
+	struct buf path = {0};
 	struct listing l;
 	int err = listing_read(dir_fd, &l);
 
 	if (err < 0) {
-		text_add(w->out, "%s readdir-errno=%d\n", prefix, -err);
+		buf_printf(w->out, "%s readdir-errno=%d\n", prefix, -err);
 		return;
 	}
 	for (size_t i = 0; i < l.n; i++) {
-		text_clear(&path);
-		text_add(&path, "%s/%s", prefix, escape_name(l.names[i]));
+		buf_clear(&path);
+		buf_printf(&path, "%s/%s", prefix, escape_name(l.names[i]));
 		if (i > 0 && strcmp(l.names[i - 1], l.names[i]) == 0)
-			text_add(w->out, "%s is listed twice\n", path.s);
+			buf_printf(w->out, "%s is listed twice\n", path.s);
 		walk_entry(w, dir_fd, l.names[i], l.types[i], path.s);
 	}
-	text_free(&path);
+	buf_fini(&path);
 	listing_free(&l);
 }
 
 /* Open slots: unlinked files live only here. Positions of directories are cookies. */
 static void
-state_slot(struct text *t, int slot, int fd)
+state_slot(struct buf *t, int slot, int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 	struct stat st;
 
-	text_add(t, "slot %d", slot);
+	buf_printf(t, "slot %d", slot);
 	if (fstat(fd, &st) < 0) {
-		text_add(t, " fstat-errno=%d\n", errno);
+		buf_printf(t, " fstat-errno=%d\n", errno);
 		return;
 	}
 	facts_stat(t, &st);
-	text_add(t, " flags=%o", (unsigned)flags & (O_ACCMODE | O_APPEND));
+	buf_printf(t, " flags=%o", (unsigned)flags & (O_ACCMODE | O_APPEND));
 	if (S_ISREG(st.st_mode))
-		text_add(t, " position=%lld", (long long)lseek(fd, 0, SEEK_CUR));
+		buf_printf(t, " position=%lld", (long long)lseek(fd, 0, SEEK_CUR));
 	if (S_ISREG(st.st_mode) && (flags & O_ACCMODE) != O_WRONLY) {
 		off_t position = lseek(fd, 0, SEEK_CUR);
 
 		facts_content(t, fd, (uint64_t)st.st_size);
 		lseek(fd, position, SEEK_SET);
 	}
-	text_add(t, "\n");
+	buf_printf(t, "\n");
 }
 
 void
-state_collect(struct side *s, struct text *t)
+state_collect(struct side *s, struct buf *t)
 {
 	struct walk w = {.out = t};
 
-	text_add(t, "\n");
+	buf_printf(t, "\n");
 	walk_dir(&w, s->dir.fd, "");
 	for (int i = 0; i < N_SLOTS; i++)
 		if (s->fds[i] >= 0)

@@ -271,40 +271,6 @@ escape_name(const char *name)
 	return escape(name, strlen(name));
 }
 
-void
-text_add(struct text *t, const char *fmt, ...)
-{
-	va_list args;
-	int need;
-
-	va_start(args, fmt);
-	need = vsnprintf(NULL, 0, fmt, args);
-	va_end(args);
-	if (t->len + (size_t)need + 1 > t->cap) {
-		t->cap = (t->len + (size_t)need + 1) * 2;
-		t->s = must_grow(t->s, t->cap);
-	}
-	va_start(args, fmt);
-	vsnprintf(t->s + t->len, t->cap - t->len, fmt, args);
-	va_end(args);
-	t->len += (size_t)need;
-}
-
-void
-text_clear(struct text *t)
-{
-	t->len = 0;
-	if (t->s != NULL)
-		t->s[0] = '\0';
-}
-
-void
-text_free(struct text *t)
-{
-	free(t->s);
-	*t = (struct text){0};
-}
-
 void *
 must_alloc(size_t n_bytes)
 {

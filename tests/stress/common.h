@@ -73,15 +73,6 @@ void verify_zeros(int fd, size_t n_bytes, off_t offset, const char *where);
 const char *escape(const void *bytes, size_t n_bytes);
 const char *escape_name(const char *name);
 
-/* Growing text. */
-struct text {
-	char *s; /* NUL-terminated, or NULL when empty */
-	size_t len, cap;
-};
-void text_add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void text_clear(struct text *t);
-void text_free(struct text *t);
-
 /* malloc family that fails the program instead of returning NULL. */
 void *must_alloc(size_t n_bytes);
 void *must_grow(void *p, size_t n_bytes);
