@@ -28,6 +28,16 @@ extern "C" {
 
 #define FSP_API NT_API
 
+/* Any function of this header that returns NTSTATUS. C++ callers cast, as they do elsewhere. */
+#ifndef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#endif
+typedef NTSTATUS (*FSP_CREATE_FUNC)();
+#ifndef __cplusplus
+#pragma GCC diagnostic pop
+#endif
+
 /* ---------------------------------------------------------------- file system */
 
 /* Flags of the Cleanup operation. */
@@ -447,7 +457,7 @@ FSP_API NTSTATUS FspSetSecurityDescriptor(PSECURITY_DESCRIPTOR InputDescriptor,
 					  PSECURITY_DESCRIPTOR *PSecurityDescriptor);
 /* CreateFunc: the function that made the descriptor. */
 FSP_API VOID FspDeleteSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor,
-					 NTSTATUS (*CreateFunc)());
+					 FSP_CREATE_FUNC CreateFunc);
 
 static inline NTSTATUS
 FspAccessCheck(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request,
@@ -464,7 +474,7 @@ FspAccessCheck(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Request,
 FSP_API NTSTATUS FspPosixSetUidMap(UINT32 Uid[], PSID Sid[], ULONG Count);
 FSP_API NTSTATUS FspPosixMapUidToSid(UINT32 Uid, PSID *PSid);
 FSP_API NTSTATUS FspPosixMapSidToUid(PSID Sid, PUINT32 PUid);
-FSP_API VOID FspDeleteSid(PSID Sid, NTSTATUS (*CreateFunc)());
+FSP_API VOID FspDeleteSid(PSID Sid, FSP_CREATE_FUNC CreateFunc);
 FSP_API NTSTATUS FspPosixMapPermissionsToSecurityDescriptor(
 	UINT32 Uid, UINT32 Gid, UINT32 Mode, PSECURITY_DESCRIPTOR *PSecurityDescriptor);
 FSP_API NTSTATUS FspPosixMergePermissionsToSecurityDescriptor(
