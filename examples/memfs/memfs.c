@@ -205,7 +205,7 @@ set_security(FSP_FILE_SYSTEM *fs, PVOID context, SECURITY_INFORMATION info,
 	NTSTATUS st = FspSetSecurityDescriptor(inode->sd, info, modification, &sd);
 	if (NT_SUCCESS(st)) {
 		st = install_security(inode, sd, GetSecurityDescriptorLength(sd));
-		FspDeleteSecurityDescriptor(sd, (NTSTATUS(*)())FspSetSecurityDescriptor);
+		FspDeleteSecurityDescriptor(sd, FspSetSecurityDescriptor);
 	}
 	if (NT_SUCCESS(st))
 		inode->change_time = time_now();
@@ -652,7 +652,7 @@ free_root_security(const struct memfs_params *p, PSECURITY_DESCRIPTOR sd)
 		LocalFree(sd);
 	else
 		FspDeleteSecurityDescriptor(
-			sd, (NTSTATUS(*)())FspPosixMapPermissionsToSecurityDescriptor);
+			sd, FspPosixMapPermissionsToSecurityDescriptor);
 }
 
 NTSTATUS
