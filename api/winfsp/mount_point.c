@@ -50,10 +50,9 @@ unescape_octal(char *s)
 	*to = 0;
 }
 
-/* Is a FUSE file system mounted there? Told by the mount table alone: a look at the directory
- * itself could hang in somebody else's file system. */
-static bool
-has_fuse_mount(const char *path)
+/* A look at the directory itself could hang in somebody else's file system. */
+bool
+fsp_has_fuse_mount(const char *path)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	CLEANUP(free_ptr) char *line = NULL;
@@ -82,7 +81,7 @@ check_free(struct fsp *fsp, const char *path, bool *ret_exists)
 	struct stat st;
 
 	*ret_exists = false;
-	if (has_fuse_mount(path)) {
+	if (fsp_has_fuse_mount(path)) {
 		fsp_set_error(fsp, EBUSY,
 			      "%s: something is mounted there already; unmount it or choose "
 			      "another mount point",
@@ -159,7 +158,7 @@ absolute_path(struct fsp *fsp, char *s, char *dst, size_t cap)
 	if (n == 0)
 		return STATUS_OBJECT_NAME_INVALID;
 	/* An existing directory by its real name, as the mount table will show it. */
-	if (!has_fuse_mount(s)) {
+	if (!fsp_has_fuse_mount(s)) {
 		CLEANUP(free_ptr) char *real = realpath(s, NULL);
 
 		if (real) {
@@ -245,6 +244,8 @@ tell_stopped(struct fsp *fsp, bool normally)
 		FspFileSystemSetDispatcherResult(&fsp->pub, STATUS_VOLUME_DISMOUNTED);
 	if (fsp->pub.Interface->DispatcherStopped)
 		fsp->pub.Interface->DispatcherStopped(&fsp->pub, normally);
+	if (fsp->stopped)
+		fsp->stopped(fsp->stopped_ctx, normally);
 }
 
 static void
@@ -440,20 +441,19 @@ fsp_set_identity(FSP_FILE_SYSTEM *FileSystem, const char *subtype, const char *s
 	return STATUS_SUCCESS;
 }
 
-/* One item of "a,b=c"; a comma after a backslash belongs to the item. */
-static const char *
-next_option(const char *s, char *dst, size_t cap)
+const char *
+fsp_next_option(const char *list, char *dst, size_t cap)
 {
 	size_t n = 0;
 
-	for (; *s && *s != ','; s++) {
-		if (*s == '\\' && s[1])
-			s++;
+	for (; *list && *list != ','; list++) {
+		if (list[0] == '\\' && list[1] == ',')
+			list++;
 		if (n + 1 < cap)
-			dst[n++] = *s;
+			dst[n++] = *list;
 	}
 	dst[n] = 0;
-	return *s ? s + 1 : s;
+	return *list ? list + 1 : list;
 }
 
 NTSTATUS
@@ -469,7 +469,7 @@ FspxFileSystemSetMountOptions(FSP_FILE_SYSTEM *FileSystem, const char *Options)
 		char item[1024];
 		int known;
 
-		s = next_option(s, item, sizeof(item));
+		s = fsp_next_option(s, item, sizeof(item));
 		known = item[0] ? door->option_check(item, &fsp->error) : 1;
 		if (known == 0)
 			fsp_set_error(fsp, EINVAL, "unknown mount option '%s'", item);

@@ -43,6 +43,9 @@ struct fsp {
 	struct fs_door_error error;
 	bool started;
 	atomic_bool stopped_told; /* DispatcherStopped was called */
+	/* FspxProgramMain's, beside DispatcherStopped; may be NULL. */
+	void (*stopped)(void *ctx, bool normally);
+	void *stopped_ctx;
 };
 
 static inline struct fsp *
@@ -143,6 +146,12 @@ fsp_is_missing(NTSTATUS st)
 /* Shown as fuse.SUBTYPE and as the source of the mount; before the mount. */
 NTSTATUS fsp_set_identity(FSP_FILE_SYSTEM *FileSystem, const char *subtype, const char *source);
 void fsp_unmount(struct fsp *fsp);
+/* Is a FUSE file system mounted at this absolute path? By the mount table alone. */
+bool fsp_has_fuse_mount(const char *path);
+/* Copies one word of "a,b=c" (a comma after a backslash belongs to it); returns the rest. */
+const char *fsp_next_option(const char *list, char *dst, size_t cap);
+/* sd_notify(3), where there is a manager. */
+void fsp_tell_manager(const char *state);
 /* The service loop that runs in this process, if any, is to end. */
 void fsp_service_stop_loop(void);
 

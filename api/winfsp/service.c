@@ -78,8 +78,8 @@ fsp_service_stop_loop(void)
 	wake(WAKE_STOP);
 }
 
-static void
-tell_manager(const char *state)
+void
+fsp_tell_manager(const char *state)
 {
 #ifdef HAVE_SYSTEMD
 	sd_notify(0, state);
@@ -137,7 +137,7 @@ FspServiceRequestTime(FSP_SERVICE *Service, ULONG Time)
 
 	Service->ServiceStatus.dwWaitHint = Time;
 	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%llu", Time * 1000ull);
-	tell_manager(text);
+	fsp_tell_manager(text);
 }
 
 VOID
@@ -262,7 +262,7 @@ stop(struct service *s)
 	s->stopping = true;
 	mutex_unlock(&s->lock);
 	s->pub.ServiceStatus.dwCurrentState = SERVICE_STOP_PENDING;
-	tell_manager("STOPPING=1");
+	fsp_tell_manager("STOPPING=1");
 	if (s->pub.OnStop)
 		st = s->pub.OnStop(&s->pub);
 	mutex_lock(&s->lock);
@@ -349,7 +349,7 @@ FspServiceLoop(FSP_SERVICE *Service)
 	st = start(Service);
 	if (NT_SUCCESS(st)) {
 		Service->ServiceStatus.dwCurrentState = SERVICE_RUNNING;
-		tell_manager("READY=1");
+		fsp_tell_manager("READY=1");
 		run(s, fd);
 		Service->ServiceStatus.dwWin32ExitCode = Service->ExitCode;
 	} else {

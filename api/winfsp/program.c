@@ -1,0 +1,299 @@
+/*
+ * FspxProgramMain: a drive program's life. Signals are blocked before any thread exists and read
+ * by the main thread, which also hears of the door's end and of a stop by the control socket; so
+ * everything that ends the program happens on one thread, in one order:
+ *
+ *	control socket away, dispatcher stopped (drains, unmounts), file system deleted
+ */
+#include "api/winfsp/program_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/os/posix/daemonize.h"
+#include "base/status/errno.h"
+#include "base/text/names.h"
+
+struct life {
+	struct command *command;
+	struct daemonize daemonize;
+	struct fsp *fsp;
+	int signal_fd;
+	int stop_fd; /* written by the control socket and when the door ends */
+	atomic_bool ended; /* the door ended, and nobody here had asked for it */
+	struct program_control *control;
+};
+
+/* mount(8) and the like may start programs with closed standard streams; the first files that
+ * are opened would take their place. */
+static void
+ensure_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+report(const struct life *life, const char *text)
+{
+	log_error(life->command->program->Name, "%s", text);
+}
+
+static int
+block_signals(struct life *life)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	life->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	life->stop_fd = eventfd(0, EFD_CLOEXEC);
+	return life->signal_fd < 0 || life->stop_fd < 0 ? -errno : 0;
+}
+
+/* A second signal ends a program that does not get done with the first. */
+static void
+unblock_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int
+open_debug_log(struct life *life)
+{
+	const char *file = life->command->debug_file;
+	int fd = STDERR_FILENO;
+
+	if (file && strcmp(file, "-") != 0)
+		fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		log_error(life->command->program->Name, "%s: %s", file, strerror(errno));
+		return FspxExitUsage;
+	}
+	FspDebugLogSetHandle((HANDLE)(intptr_t)fd);
+	return FspxExitSuccess;
+}
+
+static void
+door_ended(void *ctx, bool normally)
+{
+	struct life *life = ctx;
+	uint64_t one = 1;
+	ssize_t done;
+
+	if (!normally)
+		atomic_store(&life->ended, true);
+	done = write(life->stop_fd, &one, sizeof(one));
+	(void)done;
+}
+
+static int
+create(struct life *life)
+{
+	FSPX_PROGRAM *program = life->command->program;
+	FSP_FILE_SYSTEM *fs = NULL;
+	char error[384] = "";
+	NTSTATUS st = program->Create(program, &fs, error, sizeof(error));
+
+	if (!NT_SUCCESS(st)) {
+		if (error[0])
+			report(life, error);
+		else
+			log_error(program->Name, "the file system could not be created status=%s",
+				  nt_name(st) ? nt_name(st) : "?");
+		return FspxExitFileSystem;
+	}
+	life->fsp = fsp_of(fs);
+	life->fsp->stopped = door_ended;
+	life->fsp->stopped_ctx = life;
+	if (life->command->debug_mask)
+		FspFileSystemSetDebugLog(fs, life->command->debug_mask);
+	return FspxExitSuccess;
+}
+
+static int
+mount_exit_code(const struct fs_door_error *error)
+{
+	if (access("/dev/fuse", R_OK | W_OK) < 0 ||
+	    (strstr(error->text, "fusermount3") && error->err != EBUSY))
+		return FspxExitNoFuse;
+	return FspxExitMount;
+}
+
+/* A mount point as it stands on the command line. */
+static NTSTATUS
+set_mount_point(struct life *life)
+{
+	const char *point = life->command->mount_point;
+	CLEANUP(free_ptr) uint16_t *wide = NULL;
+
+	if (utf16_from_utf8(point, &wide) < 0) {
+		fsp_set_error(life->fsp, EILSEQ, "%s: the mount point's name is not UTF-8", point);
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	return FspFileSystemSetMountPoint(&life->fsp->pub, wide);
+}
+
+static int
+mount_and_serve(struct life *life)
+{
+	struct fsp *fsp = life->fsp;
+	FSP_FILE_SYSTEM *fs = &fsp->pub;
+	NTSTATUS st;
+
+	st = fsp_set_identity(fs, life->command->program->Name, life->command->source);
+	if (NT_SUCCESS(st) && life->command->mount_options.n)
+		st = FspxFileSystemSetMountOptions(fs, buf_str(&life->command->mount_options));
+	if (NT_SUCCESS(st))
+		st = set_mount_point(life);
+	if (NT_SUCCESS(st))
+		st = FspFileSystemStartDispatcher(fs, 0);
+	if (NT_SUCCESS(st))
+		return FspxExitSuccess;
+	if (fsp->error.text[0])
+		report(life, fsp->error.text);
+	else
+		log_error(life->command->program->Name, "%s: cannot be mounted status=%s",
+			  life->command->mount_point, nt_name(st) ? nt_name(st) : "?");
+	return mount_exit_code(&fsp->error);
+}
+
+/* Live: the control socket answers, the parent returns, the service manager knows. */
+static int
+announce(struct life *life)
+{
+	const char *name = life->command->program->Name;
+	bool background = life->daemonize.verdict_fd >= 0;
+	int err = program_control_start(life->command, life->fsp, life->stop_fd, &life->control);
+
+	if (err)
+		log_warn(name, "no control socket: %s", strerror(-err));
+	err = daemonize_ready(&life->daemonize);
+	if (err)
+		return FspxExitFailed;
+	if (background)
+		log_open(name, LOG_SINK_SYSTEM);
+	fsp_tell_manager("READY=1");
+	return FspxExitSuccess;
+}
+
+static void
+wait_for_end(struct life *life)
+{
+	struct pollfd p[] = {{.fd = life->signal_fd, .events = POLLIN},
+			     {.fd = life->stop_fd, .events = POLLIN}};
+
+	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+		;
+	unblock_signals();
+	fsp_tell_manager("STOPPING=1");
+}
+
+/* A mount that is no longer there was unmounted, which is as good as a stop. */
+static int
+end_exit_code(struct life *life)
+{
+	if (!atomic_load(&life->ended) || !fsp_has_fuse_mount(life->fsp->mount_path))
+		return FspxExitSuccess;
+	log_error(life->command->program->Name, "%s: the connection to the kernel broke",
+		  life->fsp->mount_path);
+	return FspxExitFailed;
+}
+
+static void
+tear_down(struct life *life)
+{
+	program_control_stop(life->control);
+	if (life->fsp) {
+		FspFileSystemStopDispatcher(&life->fsp->pub);
+		FspFileSystemRemoveMountPoint(&life->fsp->pub);
+		life->command->program->Delete(life->command->program, &life->fsp->pub);
+	}
+	if (life->signal_fd >= 0)
+		close(life->signal_fd);
+	if (life->stop_fd >= 0)
+		close(life->stop_fd);
+}
+
+static int
+serve(struct life *life)
+{
+	int code = open_debug_log(life);
+
+	if (code == FspxExitSuccess)
+		code = create(life);
+	if (code == FspxExitSuccess)
+		code = mount_and_serve(life);
+	if (code == FspxExitSuccess)
+		code = announce(life);
+	if (code == FspxExitSuccess) {
+		wait_for_end(life);
+		code = end_exit_code(life);
+	}
+	tear_down(life);
+	daemonize_failed(&life->daemonize, code);
+	return code;
+}
+
+static int
+run(struct command *command)
+{
+	struct life life = {.command = command, .daemonize = DAEMONIZE_NONE, .signal_fd = -1,
+			    .stop_fd = -1};
+	int err = 0;
+
+	if (command_is_background(command))
+		err = daemonize_begin(&life.daemonize);
+	if (err == 0)
+		err = block_signals(&life);
+	if (err) {
+		log_error(command->program->Name, "cannot start: %s", strerror(-err));
+		daemonize_failed(&life.daemonize, FspxExitFailed);
+		return FspxExitFailed;
+	}
+	return serve(&life);
+}
+
+int
+FspxProgramMain(FSPX_PROGRAM *Program, int Argc, char **Argv)
+{
+	struct command command = {.program = Program};
+	int code = FspxExitSuccess;
+
+	ensure_streams();
+	log_open(Program->Name, LOG_SINK_STDERR);
+	if (command_parse(&command, Argc, Argv) < 0) {
+		fprintf(stderr, "%s: %s\n", Program->Name, command.error);
+		code = FspxExitUsage;
+	} else if (command.action == PROGRAM_HELP) {
+		command_help(Program);
+	} else if (command.action == PROGRAM_VERSION) {
+		printf("%s %s\n", Program->Name, Program->Version);
+	} else {
+		code = run(&command);
+	}
+	command_fini(&command);
+	return code;
+}
