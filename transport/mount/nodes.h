@@ -1,0 +1,160 @@
+/*
+ * The nodes that the kernel knows: what LOOKUP hands out and FORGET takes back.
+ *
+ * A node has any number of names. On volumes without hard links it has one, or none once it is
+ * unlinked; on volumes with them, nodes are known by IndexNumber and gather the names by which
+ * they were looked up. A path is built from the newest name.
+ *
+ * A node lives while the kernel counts lookups on it or something here refers to it: a name below
+ * it, an open handle, a request at work (door_node_get and its like, undone by door_node_put).
+ *
+ * Everything is ruled by the table's lock, which is taken inside and held for no engine call,
+ * except the fields that say otherwise.
+ */
+#ifndef USERDRIVE_TRANSPORT_MOUNT_NODES_H
+#define USERDRIVE_TRANSPORT_MOUNT_NODES_H
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/mutex.h"
+#include "fs/contract.h"
+#include "fuse/protocol.h"
+#include "transport/mount/slots.h"
+
+/* What stat needs beyond file information and descriptor: read from EAs and reparse data, kept as
+ * long as the facts in the key stay the same. */
+struct door_extras {
+	bool valid;
+	uint64_t change_time; /* key */
+	uint32_t ea_size, reparse_tag;
+	uint32_t lx_mode;   /* $LXMOD, 0: none */
+	uint32_t format;    /* S_IFLNK, S_IFIFO …, 0: by the attributes */
+	uint32_t rdev;      /* as the kernel's protocol encodes it */
+	uint32_t link_size; /* bytes that readlink returns */
+};
+
+enum door_io_mode { DOOR_IO_UNDECIDED, DOOR_IO_CACHED, DOOR_IO_PASSTHROUGH };
+
+struct fs_handle;
+
+struct door_node {
+	uint64_t id;
+	uint64_t n_lookups; /* the kernel's */
+	uint32_t n_refs;
+	struct list links; /* struct door_link.of_node, newest first */
+	struct hash_node by_index;
+	uint64_t index_number;
+	bool is_indexed;
+	bool is_deleted; /* its last name was removed through this door */
+	/* As last shown: type, permissions, owner; 0: not yet. Hints, not authority. */
+	uint32_t mode, uid, gid, n_hard_links;
+	struct door_extras extras;
+	struct fuse_attr *epitaph; /* last attributes of a deleted node */
+
+	/* Ruled by the handle table's lock */
+	struct list handles; /* struct door_handle.of_node */
+	uint32_t n_handles;
+	/* A handle of the door's own that keeps a deleted node's metadata in reach while it is
+	 * open; ends with the node's last handle. */
+	struct fs_handle *keeper;
+	enum door_io_mode io_mode;
+	uint32_t n_io; /* opens that io_mode binds */
+	int backing_id;
+};
+
+struct door_link {
+	struct hash_node hash; /* (parent, name) */
+	struct list of_node;
+	struct door_node *node, *parent; /* each counted: parent by n_refs */
+	uint16_t n_units;
+	uint16_t name[];
+};
+
+struct door_nodes {
+	struct mutex lock;
+	struct door_slots slots;
+	struct hash_table by_name, by_index;
+	struct door_node *root;
+	bool fold_case;
+	bool use_index; /* nodes are known by IndexNumber */
+	/* Last look at a node that goes away: no lock held, nothing refers to it. */
+	void (*gone)(void *ctx, struct door_node *node);
+	void *ctx;
+};
+
+enum { DOOR_PATH_UNITS = FS_FULL_PATH_UNITS_MAX };
+struct door_path {
+	size_t n;
+	uint16_t units[DOOR_PATH_UNITS];
+};
+
+NODISCARD int door_nodes_init(struct door_nodes *t, bool fold_case, bool use_index,
+			      void (*gone)(void *ctx, struct door_node *node), void *ctx);
+/* Frees every node, whatever the kernel counts. */
+void door_nodes_fini(struct door_nodes *t);
+
+/* A node by id, counted for the caller; NULL: stale or invented. */
+struct door_node *door_node_get(struct door_nodes *t, uint64_t id);
+void door_node_ref(struct door_nodes *t, struct door_node *node);
+void door_node_put(struct door_nodes *t, struct door_node *node); /* NULL is allowed */
+/* The node known as name in parent, counted, or NULL. */
+struct door_node *door_node_find(struct door_nodes *t, struct door_node *parent,
+				 const uint16_t *name, size_t n_units);
+/* The node of an absolute path as the program spells it; *ret_parent (counted) also when only
+ * the last name is unknown. */
+struct door_node *door_node_find_path(struct door_nodes *t, const uint16_t *path, size_t n_units,
+				      struct door_node **ret_parent, const uint16_t **ret_name,
+				      size_t *ret_n);
+
+/* What the engine said about a name that was looked up or created. */
+struct door_identity {
+	uint64_t index_number;
+	uint32_t format; /* S_IFMT bits */
+};
+/*
+ * Finds or makes the node of that name and counts one lookup of the kernel's. A name that used to
+ * be another file (replaced behind the door) gets another node. The result is counted.
+ */
+NODISCARD int door_node_enter(struct door_nodes *t, struct door_node *parent,
+			      const uint16_t *name, size_t n_units,
+			      const struct door_identity *identity, struct door_node **ret_node);
+/* A node without a name that the kernel looks up (a temporary file). */
+NODISCARD int door_node_enter_nameless(struct door_nodes *t,
+				       const struct door_identity *identity,
+				       struct door_node **ret_node);
+void door_node_forget(struct door_nodes *t, uint64_t id, uint64_t n);
+
+/* "\a\b", with "\name" added when name is not NULL. -ENOENT: no name; -ENAMETOOLONG. */
+NODISCARD int door_node_path(struct door_nodes *t, struct door_node *node, const uint16_t *name,
+			     size_t n_units, struct door_path *ret_path);
+/* The name is gone. is_last: so is the file. */
+void door_node_unname(struct door_nodes *t, struct door_node *parent, const uint16_t *name,
+		      size_t n_units, bool is_last);
+/* After a rename. What the new name stood for loses it, or takes the old one (exchange). */
+struct door_name {
+	struct door_node *parent;
+	const uint16_t *name;
+	size_t n_units;
+};
+void door_node_rename(struct door_nodes *t, const struct door_name *from,
+		      const struct door_name *to, bool exchange);
+bool door_node_has_name(struct door_nodes *t, struct door_node *node);
+
+void door_node_set_extras(struct door_nodes *t, struct door_node *node,
+			  const struct door_extras *extras);
+struct door_extras door_node_extras(struct door_nodes *t, struct door_node *node);
+/* Remembers what was shown. */
+void door_node_note(struct door_nodes *t, struct door_node *node, const struct fuse_attr *attr);
+/* What was remembered; mode 0: it was never shown. */
+struct door_shown {
+	uint32_t mode, uid, gid;
+	bool is_deleted;
+};
+struct door_shown door_node_shown(struct door_nodes *t, struct door_node *node);
+/* Keeps attr to be shown when nothing else can tell. */
+void door_node_set_epitaph(struct door_nodes *t, struct door_node *node,
+			   const struct fuse_attr *attr);
+bool door_node_epitaph(struct door_nodes *t, struct door_node *node, struct fuse_attr *ret_attr);
+size_t door_nodes_count(struct door_nodes *t);
+
+#endif

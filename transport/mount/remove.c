@@ -1,0 +1,408 @@
+/* Names that go, move or are added: unlink, rmdir, rename, link. */
+#include "transport/mount/door_priv.h"
+
+/* A name of the request, ready for the engine. */
+struct victim {
+	struct door_node *parent; /* counted */
+	struct door_component name;
+	struct door_path path;
+	struct door_node *node; /* counted; NULL: the kernel does not know it */
+};
+
+static void
+victim_fini(struct door *d, struct victim *v)
+{
+	door_node_put(&d->nodes, v->node);
+	door_node_put(&d->nodes, v->parent);
+}
+
+static int
+victim_init(struct door *d, struct victim *v, uint64_t parent, const char *name)
+{
+	v->node = NULL;
+	v->parent = door_node_get(&d->nodes, parent);
+	if (!v->parent)
+		return -ESTALE;
+	return door_component_parse(d, name, &v->name);
+}
+
+/* Tree lock held. */
+static int
+victim_resolve(struct door *d, struct victim *v)
+{
+	v->node = door_node_find(&d->nodes, v->parent, v->name.units, v->name.n);
+	return door_node_path(&d->nodes, v->parent, v->name.units, v->name.n, &v->path);
+}
+
+/*
+ * A node about to lose its last name: fstat, fchmod and the like must go on working through its
+ * handles, none of which may have been opened with the rights for that.
+ */
+void
+door_keep_open_node(struct door *d, struct door_node *node, const struct door_path *path)
+{
+	struct fs_handle *keeper = NULL;
+
+	if (!door_node_is_open(&d->handles, node))
+		return;
+	if (door_open_kernel(d, path,
+			     DOOR_READ_STATE | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA | WRITE_DAC |
+				     WRITE_OWNER,
+			     &keeper) < 0)
+		return; /* they work as far as the handles go */
+	if (!door_node_set_keeper(&d->handles, node, keeper))
+		door_close_handle(&keeper);
+}
+
+/* What stat shows of a directory or file that is gone but still somebody's. */
+static void
+write_epitaph(struct door *d, struct door_node *node, struct fs_open_result *result,
+	      const struct door_path *path)
+{
+	CLEANUP(door_state_fini) struct door_state state = {0};
+	struct fuse_attr attr;
+
+	if (door_state_from_open(d, result, path, &state) < 0)
+		return;
+	door_attr_fill(&d->rules, &state.info, state.sd, &state.extras, node->id, &attr);
+	door_node_set_epitaph(&d->nodes, node, &attr);
+}
+
+static bool
+is_posix_volume(struct door *d)
+{
+	return d->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
+}
+
+/* The program can only delete at the last close: the name must go now. */
+static int
+hide(struct door *d, struct fs_handle *fs)
+{
+	struct door_component hidden;
+	int err = door_hidden_name(&hidden);
+	NTSTATUS st;
+
+	if (err)
+		return err;
+	st = fs_rename_posix(fs, NULL, hidden.units, hidden.n, FS_RENAME_NO_REPLACE);
+	return NT_SUCCESS(st) ? 0 : -door_errno(st);
+}
+
+static int
+delete_handle(struct door *d, struct fs_handle *fs, struct door_node *node, bool is_directory)
+{
+	NTSTATUS st;
+
+	if (is_posix_volume(d)) {
+		st = fs_set_disposition(fs,
+					FILE_DISPOSITION_DELETE |
+						FILE_DISPOSITION_POSIX_SEMANTICS |
+						FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE,
+					true);
+	} else {
+		if (!is_directory && node && door_node_is_open(&d->handles, node)) {
+			int err = hide(d, fs);
+
+			if (err)
+				return err;
+		}
+		st = fs_set_disposition(fs, FILE_DISPOSITION_DELETE, false);
+	}
+	if (st == STATUS_CANNOT_DELETE)
+		return -EPERM;
+	return NT_SUCCESS(st) ? 0 : -door_errno(st);
+}
+
+/* Opens for deletion in the caller's name; the type must be what the kernel took it for. */
+static int
+open_for_deletion(struct door *d, struct fusek_req *req, struct victim *v, bool want_directory,
+		  struct fs_open_result *ret_result, struct fs_handle **ret_fs)
+{
+	CLEANUP(door_token_fini) struct token *token = NULL;
+	struct fs_open_params params;
+	int err = door_token(req, &token);
+
+	if (err)
+		return err;
+	params = door_open_params(d, &v->path, DELETE | FILE_READ_ATTRIBUTES, token);
+	if (d->has_acls)
+		params.flags |= FS_OPEN_WANT_SD;
+	err = door_engine_open(d, &params, ret_result, ret_fs);
+	if (err)
+		return err;
+	/* A link to a directory may be a directory for NT; unlink removes it. */
+	bool is_directory = S_ISDIR(door_format(&ret_result->info, NULL));
+	if (is_directory != want_directory) {
+		door_close_handle(ret_fs);
+		return want_directory ? -ENOTDIR : -EISDIR;
+	}
+	return 0;
+}
+
+static int
+remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool directory)
+{
+	CLEANUP(door_result_fini) struct fs_open_result result = {0};
+	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
+	bool is_last;
+	int err = victim_resolve(d, v);
+
+	if (!err)
+		err = door_check_parent(d, req, v->parent, FILE_ADD_FILE);
+	if (!err)
+		err = open_for_deletion(d, req, v, directory, &result, &fs);
+	if (err)
+		return err;
+	is_last = result.info.hard_links <= 1;
+	if (v->node && is_last) {
+		door_keep_open_node(d, v->node, &v->path);
+		write_epitaph(d, v->node, &result, &v->path);
+	}
+	err = delete_handle(d, fs, v->node, directory);
+	/* The deletion happens here, before the reply and before the name is forgotten. */
+	door_close_handle(&fs);
+	if (!err)
+		door_node_unname(&d->nodes, v->parent, v->name.units, v->name.n, is_last);
+	return err;
+}
+
+static int
+do_remove(struct door *d, struct fusek_req *req, bool directory)
+{
+	struct victim v;
+	int err = victim_init(d, &v, req->nodeid, req->name);
+
+	if (!err) {
+		DOOR_TREE_SHARED(d);
+
+		err = remove_locked(d, req, &v, directory);
+	}
+	victim_fini(d, &v);
+	return err;
+}
+
+int
+door_unlink(struct door *d, struct fusek_req *req)
+{
+	return do_remove(d, req, false);
+}
+
+int
+door_rmdir(struct door *d, struct fusek_req *req)
+{
+	return do_remove(d, req, true);
+}
+
+/* ---------------------------------------------------------------- rename */
+
+enum { RENAME_NO_REPLACE = 1, RENAME_EXCHANGE_NAMES = 2 }; /* of renameat2(2) */
+
+/* errno of a refused rename: what POSIX calls it when the target is the reason. */
+static int
+rename_errno(NTSTATUS st)
+{
+	switch (st) {
+	case STATUS_OBJECT_NAME_COLLISION:
+		return EEXIST;
+	case STATUS_NOT_SUPPORTED: /* exchange */
+	case STATUS_INVALID_DEVICE_REQUEST:
+		return EINVAL;
+	default:
+		return door_errno(st);
+	}
+}
+
+/* A replaced file that is open, on a program that can only delete at the last close. */
+static int
+clear_target(struct door *d, struct fusek_req *req, struct victim *to)
+{
+	CLEANUP(door_result_fini) struct fs_open_result result = {0};
+	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
+	int err;
+
+	if (is_posix_volume(d) || fs_volume_has_kind(&d->params, FS_KIND_RENAME_POSIX) ||
+	    !door_node_is_open(&d->handles, to->node) || S_ISDIR(door_node_shown(&d->nodes, to->node).mode))
+		return 0;
+	err = open_for_deletion(d, req, to, false, &result, &fs);
+	return err ? err : delete_handle(d, fs, to->node, false);
+}
+
+static int
+open_directory(struct door *d, struct victim *from, struct victim *to, struct fs_handle **ret_fs)
+{
+	CLEANUP(free_ptr) struct door_path *path = NULL;
+	int err;
+
+	*ret_fs = NULL;
+	if (from->parent == to->parent)
+		return 0;
+	path = malloc(sizeof(*path));
+	if (!path)
+		return -ENOMEM;
+	err = door_node_path(&d->nodes, to->parent, NULL, 0, path);
+	return err ? err : door_open_kernel(d, path, FILE_READ_ATTRIBUTES, ret_fs);
+}
+
+/* What the target of a rename leaves behind. */
+static void
+prepare_target(struct door *d, struct victim *to)
+{
+	CLEANUP(door_state_fini) struct door_state state = {0};
+	struct fuse_attr attr;
+
+	if (door_state_by_path(d, &to->path, to->node, &state) < 0)
+		return;
+	door_state_attr(d, &state, to->node, &attr);
+	if (attr.nlink > 1)
+		return;
+	door_keep_open_node(d, to->node, &to->path);
+	door_node_set_epitaph(&d->nodes, to->node, &attr);
+}
+
+static int
+rename_checks(struct door *d, struct fusek_req *req, struct victim *from, struct victim *to)
+{
+	bool directory = from->node && S_ISDIR(door_node_shown(&d->nodes, from->node).mode);
+	uint32_t add = directory ? FILE_ADD_SUBDIRECTORY : FILE_ADD_FILE;
+	int err = door_check_parent(d, req, from->parent, FILE_ADD_FILE);
+
+	/* A rename is a creation in the target directory; the engine checks only the source. */
+	return err ? err : door_check_parent(d, req, to->parent, add);
+}
+
+static int
+rename_locked(struct door *d, struct fusek_req *req, struct victim *from, struct victim *to,
+	      uint32_t flags)
+{
+	CLEANUP(door_token_fini) struct token *token = NULL;
+	CLEANUP(door_result_fini) struct fs_open_result result = {0};
+	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
+	CLEANUP(door_close_handle) struct fs_handle *directory = NULL;
+	struct fs_open_params params;
+	NTSTATUS st;
+	int err = victim_resolve(d, from);
+
+	if (!err)
+		err = victim_resolve(d, to);
+	if (!err)
+		err = rename_checks(d, req, from, to);
+	if (!err)
+		err = door_token(req, &token);
+	if (err)
+		return err;
+	params = door_open_params(d, &from->path, DELETE | FILE_READ_ATTRIBUTES, token);
+	err = door_engine_open(d, &params, &result, &fs);
+	if (!err)
+		err = open_directory(d, from, to, &directory);
+	if (!err && to->node && to->node != from->node && flags == 0) {
+		prepare_target(d, to);
+		err = clear_target(d, req, to);
+	}
+	if (err)
+		return err;
+	st = fs_rename_posix(fs, directory, to->name.units, to->name.n, flags);
+	if (!NT_SUCCESS(st))
+		return -rename_errno(st);
+	door_node_rename(&d->nodes,
+			 &(struct door_name){from->parent, from->name.units, from->name.n},
+			 &(struct door_name){to->parent, to->name.units, to->name.n},
+			 flags & FS_RENAME_EXCHANGE);
+	return 0;
+}
+
+static int
+do_rename(struct door *d, struct fusek_req *req, uint64_t new_parent, uint32_t flags)
+{
+	CLEANUP(free_ptr) struct victim *names = calloc(2, sizeof(*names));
+	uint32_t engine_flags = (flags & RENAME_NO_REPLACE ? FS_RENAME_NO_REPLACE : 0) |
+				(flags & RENAME_EXCHANGE_NAMES ? FS_RENAME_EXCHANGE : 0);
+	int err;
+
+	if (!names)
+		return -ENOMEM;
+	if (flags & ~(uint32_t)(RENAME_NO_REPLACE | RENAME_EXCHANGE_NAMES))
+		return -EINVAL;
+	err = victim_init(d, &names[0], req->nodeid, req->name);
+	if (!err)
+		err = victim_init(d, &names[1], new_parent, req->name2);
+	if (!err) {
+		DOOR_TREE_EXCLUSIVE(d);
+
+		err = rename_locked(d, req, &names[0], &names[1], engine_flags);
+	}
+	victim_fini(d, &names[0]);
+	victim_fini(d, &names[1]);
+	return err;
+}
+
+int
+door_rename(struct door *d, struct fusek_req *req)
+{
+	return do_rename(d, req, ((const struct fuse_rename_in *)req->arg)->newdir, 0);
+}
+
+int
+door_rename2(struct door *d, struct fusek_req *req)
+{
+	const struct fuse_rename2_in *in = req->arg;
+
+	return do_rename(d, req, in->newdir, in->flags);
+}
+
+/* ---------------------------------------------------------------- link */
+
+static int
+link_locked(struct door *d, struct fusek_req *req, struct door_node *node, struct victim *to,
+	    struct fuse_entry_out *ret_entry)
+{
+	CLEANUP(door_state_fini) struct door_state state = {0};
+	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
+	CLEANUP(door_close_handle) struct fs_handle *directory = NULL;
+	CLEANUP(free_ptr) struct door_path *path = malloc(sizeof(*path));
+	struct fs_file_info info;
+	NTSTATUS st;
+	int err = path ? door_node_path(&d->nodes, node, NULL, 0, path) : -ENOMEM;
+
+	if (!err)
+		err = door_check_parent(d, req, to->parent, FILE_ADD_FILE);
+	if (!err) /* link(2) asks nothing of the file itself */
+		err = door_open_kernel(d, path, FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES, &fs);
+	if (!err)
+		err = door_node_path(&d->nodes, to->parent, NULL, 0, path);
+	if (!err)
+		err = door_open_kernel(d, path, FILE_READ_ATTRIBUTES, &directory);
+	if (err)
+		return err;
+	st = fs_link(fs, directory, to->name.units, to->name.n, false, &info);
+	if (!NT_SUCCESS(st))
+		return st == STATUS_OBJECT_NAME_COLLISION ? -EEXIST : -door_errno(st);
+	err = door_node_path(&d->nodes, to->parent, to->name.units, to->name.n, path);
+	if (!err)
+		err = door_state_by_path(d, path, node, &state);
+	return err ? err : door_entry_enter(d, to->parent, &to->name, &state, ret_entry, NULL);
+}
+
+int
+door_link(struct door *d, struct fusek_req *req)
+{
+	const struct fuse_link_in *in = req->arg;
+	struct door_node *node;
+	struct fuse_entry_out entry;
+	struct victim to;
+	int err;
+
+	if (!fs_volume_has_kind(&d->params, FS_KIND_LINK))
+		return -EPERM; /* as file systems without hard links answer */
+	node = door_node_get(&d->nodes, in->oldnodeid);
+	err = victim_init(d, &to, req->nodeid, req->name);
+	if (!err && !node)
+		err = -ESTALE;
+	if (!err) {
+		DOOR_TREE_SHARED(d);
+
+		err = link_locked(d, req, node, &to, &entry);
+	}
+	victim_fini(d, &to);
+	door_node_put(&d->nodes, node);
+	return err ? err : door_reply_put(req, &entry, sizeof(entry));
+}
