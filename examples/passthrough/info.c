@@ -187,7 +187,7 @@ static void
 free_mapped(PSECURITY_DESCRIPTOR sd)
 {
 	FspDeleteSecurityDescriptor(sd,
-				    (NTSTATUS(*)())FspPosixMapPermissionsToSecurityDescriptor);
+				    (FSP_CREATE_FUNC)FspPosixMapPermissionsToSecurityDescriptor);
 }
 
 NTSTATUS
@@ -249,7 +249,7 @@ modify(const struct statx *stx, SECURITY_INFORMATION info, PSECURITY_DESCRIPTOR 
 	if (!NT_SUCCESS(st))
 		return st;
 	st = FspPosixMapSecurityDescriptorToPermissions(changed, ret_uid, ret_gid, ret_mode);
-	FspDeleteSecurityDescriptor(changed, (NTSTATUS(*)())FspSetSecurityDescriptor);
+	FspDeleteSecurityDescriptor(changed, (FSP_CREATE_FUNC)FspSetSecurityDescriptor);
 	return st;
 }
 
