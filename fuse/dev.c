@@ -5,16 +5,14 @@
  * on another CPU costs far more than the request (docs/performance.md). The keeper adds readers
  * when all of them are busy for more than a moment, and takes them away again.
  *
- * Waking a reader that is blocked in read(), without signals and without a second system call
- * per request: we ask the kernel for NOTIFY_RETRIEVE of nothing from the root, and its answer, a
- * NOTIFY_REPLY message, is read by exactly one of them. The session is then closed by taking the
- * device out of dev_fd: when that was the last descriptor, the kernel aborts the connection.
- * Once requests come by the ring, the single reader polls instead (a NOTIFY_REPLY would come by
- * the ring as well).
+ * A reader blocked in read() returns when the connection ends. So where the session can end it
+ * by itself (control.c), readers block, and a request costs one read. Where it cannot, and once
+ * requests come by the ring, readers poll the device together with wake_fd.
  */
 #include "fuse/session_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -49,20 +47,38 @@ fusek_dev_write(struct fusek_session *s, const struct fuse_out_header *header,
 }
 
 void
-fusek_dev_wake_readers(struct fusek_session *s, int n)
+fusek_dev_start_polling(struct fusek_session *s)
+{
+	/* What one reader saw, another may have taken. */
+	fcntl(s->dev_fd, F_SETFL, fcntl(s->dev_fd, F_GETFL) | O_NONBLOCK);
+	atomic_store(&s->polls, true);
+}
+
+void
+fusek_dev_abort(struct fusek_session *s)
+{
+	ssize_t n = s->abort_fd >= 0 ? write(s->abort_fd, "1", 1) : 0;
+
+	(void)n; /* those who poll have been told by wake_fd */
+}
+
+bool
+fusek_dev_kick(struct fusek_session *s)
 {
 	static _Atomic uint64_t counter; /* even, not 0, and no number the kernel would reach */
 	struct fuse_notify_retrieve_out retrieve = {
 		.notify_unique = 1ull << 62 | (atomic_fetch_add(&counter, 2) + 2),
-		.nodeid = FUSE_ROOT_ID,
-		.offset = UINT64_MAX / 2};
+		.offset = INT64_MAX / 2};
 	struct fuse_out_header header = {
 		.len = sizeof(header) + sizeof(retrieve), .error = FUSE_NOTIFY_RETRIEVE};
 	struct iovec iov = {&retrieve, sizeof(retrieve)};
 
-	for (; n > 0; n--)
-		if (fusek_dev_write(s, &header, &iov, 1) < 0)
-			return;
+	for (int i = 0; i < FUSEK_FILES; i++) {
+		retrieve.nodeid = atomic_load(&s->files[i]);
+		if (retrieve.nodeid && fusek_dev_write(s, &header, &iov, 1) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* An answer in more pieces than one writev takes is gathered in the slot's own buffer. */
@@ -195,7 +211,7 @@ dev_slot_get(struct fusek_session *s)
 	return slot;
 }
 
-/* Ring mode: until there is something to read or the session closes. False: leave. */
+/* Until there is something to read or the session closes. False: leave. */
 static bool
 wait_readable(struct fusek_session *s, int pause_ms)
 {
@@ -230,7 +246,7 @@ read_message(struct worker *worker, struct slot *slot, int pause_ms)
 	atomic_fetch_add(&worker->pool->n_waiting, 1);
 	/* Looked at after the count, so that the keeper either wakes us or finds nobody. */
 	bool leave = session_must_leave(s) ||
-		     (atomic_load(&s->ring_mode) && !wait_readable(s, pause_ms));
+		     (atomic_load(&s->polls) && !wait_readable(s, pause_ms));
 	ssize_t n = leave ? 0 : read(s->dev_fd, slot->in, slot->in_cap);
 	int err = n < 0 ? -errno : 0;
 	atomic_fetch_sub(&worker->pool->n_waiting, 1);
@@ -310,7 +326,8 @@ fusek_dev_run(struct worker *worker)
 		if (n <= 0)
 			continue;
 		uint32_t opcode = ((const struct fuse_in_header *)(const void *)slot->in)->opcode;
-		if (opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET)
+		if (atomic_load(&s->ring_mode) &&
+		    (opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET))
 			pause_ms = FORGET_PAUSE_MS;
 		serve(worker, slot, (size_t)n);
 		if (atomic_load(&worker->hung))

@@ -58,10 +58,8 @@ pool_shrink_locked(struct pool *pool)
 {
 	int surplus = pool->window_min_waiting - (int)pool->keep;
 
-	if (pool->queue < 0 && surplus > 0 && !atomic_load(&pool->session->ring_mode)) {
+	if (pool->queue < 0 && surplus > 0 && !atomic_load(&pool->session->ring_mode))
 		atomic_store(&pool->excess, surplus);
-		pool->n_to_wake = surplus;
-	}
 	pool->window_ticks = 0;
 	pool->window_min_waiting = INT32_MAX;
 }
@@ -192,8 +190,9 @@ join_finished(struct fusek_session *s)
 }
 
 /*
- * Gives the device up; the kernel aborts the connection when nobody else holds it. The number
- * stays taken by /dev/null, so that a late answer cannot reach a stranger's descriptor.
+ * Gives the device up; the kernel aborts the connection when nobody else holds it, if it has not
+ * been told to already. The number stays taken by /dev/null, so that a late answer cannot
+ * reach a stranger's descriptor.
  */
 static void
 close_device(struct fusek_session *s)
@@ -214,12 +213,9 @@ close_device(struct fusek_session *s)
 static void
 close_step(struct fusek_session *s)
 {
-	int waiting = atomic_load(&s->dev_pool.n_waiting);
-	bool over = atomic_load(&s->gone);
-
-	if (waiting > 0 && !over && !atomic_load(&s->ring_mode))
-		fusek_dev_wake_readers(s, waiting);
-	if (!s->device_closed && (waiting == 0 || over)) {
+	if (!atomic_load(&s->gone))
+		fusek_dev_abort(s);
+	if (!s->device_closed && atomic_load(&s->dev_pool.n_waiting) == 0) {
 		close_device(s);
 		fusek_session_interrupt_all(s);
 	}
@@ -271,10 +267,7 @@ keeper_loop(struct fusek_session *s)
 		bool quiet = quiet_ticks >= TICKS_UNTIL_SLEEP;
 		if (quiet)
 			pool_shrink_locked(&s->dev_pool);
-		int n_to_wake = s->dev_pool.n_to_wake;
-		s->dev_pool.n_to_wake = 0;
 		mutex_unlock(&s->lock);
-		fusek_dev_wake_readers(s, n_to_wake);
 		keeper_rest(s, quiet, next);
 	}
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -33,6 +34,28 @@ unwatch(struct slot *slot)
 	mutex_unlock(&slot->lock);
 }
 
+/* Ring mode: fusek_dev_kick needs a regular file that the kernel knows. */
+static void
+note_file(struct fusek_session *s, const struct fusek_req *req, const struct iovec *iov)
+{
+	uint64_t nodeid = req->opcode == FUSE_OPEN ? req->nodeid : 0;
+
+	if ((req->opcode == FUSE_LOOKUP || req->opcode == FUSE_CREATE) &&
+	    iov->iov_len >= sizeof(struct fuse_entry_out)) {
+		const struct fuse_entry_out *entry = iov->iov_base;
+		if (S_ISREG(entry->attr.mode))
+			nodeid = entry->nodeid;
+	}
+	if (!nodeid)
+		return;
+	unsigned int i = atomic_load_explicit(&s->next_file, memory_order_relaxed);
+	if (atomic_load_explicit(&s->files[(i + FUSEK_FILES - 1) % FUSEK_FILES],
+				 memory_order_relaxed) == nodeid)
+		return;
+	atomic_store_explicit(&s->files[i % FUSEK_FILES], nodeid, memory_order_relaxed);
+	atomic_store_explicit(&s->next_file, i + 1, memory_order_relaxed);
+}
+
 static int
 finish(struct fusek_req *req, int err, const struct iovec *iov, int n_iov, size_t size,
        bool in_place)
@@ -43,6 +66,8 @@ finish(struct fusek_req *req, int err, const struct iovec *iov, int n_iov, size_
 
 	if (slot->watched)
 		unwatch(slot);
+	if (n_iov > 0 && atomic_load_explicit(&slot->session->ring_mode, memory_order_relaxed))
+		note_file(slot->session, req, iov);
 	if (claim_for_owner(slot)) {
 		struct fuse_out_header header = {
 			.len = (uint32_t)(sizeof(header) + size),
@@ -232,7 +257,7 @@ dispatch_own(struct worker *worker, struct slot *slot)
 	case FUSE_INTERRUPT:
 		handle_interrupt(s, req);
 		return true;
-	case FUSE_NOTIFY_REPLY: /* fusek_dev_wake_readers asked for it */
+	case FUSE_NOTIFY_REPLY: /* fusek_dev_kick asked for it */
 		return true;
 	case FUSE_INIT:
 		fusek_init_handle(worker, slot);

@@ -168,6 +168,7 @@ fusek_session_create(int dev_fd, const struct fusek_config *config, const struct
 		return -ENOMEM;
 	}
 	s->dev_fd = dev_fd;
+	s->abort_fd = fusek_control_open(dev_fd);
 	s->config = *config;
 	fill_defaults(&s->config);
 	snprintf(s->name, sizeof(s->name), "%s", config->name ? config->name : "drive");
@@ -198,6 +199,8 @@ fusek_session_create(int dev_fd, const struct fusek_config *config, const struct
 int
 fusek_session_start(struct fusek_session *s)
 {
+	if (s->abort_fd < 0)
+		fusek_dev_start_polling(s);
 	mutex_lock(&s->lock);
 	/* One reader answers INIT; the keeper adds others when they are needed. */
 	int err = s->state == SESSION_CREATED ? fusek_worker_start_locked(&s->dev_pool, NULL) : -EINVAL;
@@ -275,7 +278,7 @@ end_without_keeper(struct fusek_session *s)
 	fusek_session_gone(s);
 	mutex_lock(&s->lock);
 	while (!list_empty(&s->workers)) {
-		fusek_dev_wake_readers(s, 1);
+		fusek_dev_abort(s);
 		cond_wait_until(&s->changed, &s->lock, clock_monotonic_ns() + 2000000);
 	}
 	mutex_unlock(&s->lock);
@@ -304,6 +307,7 @@ fusek_session_destroy(struct fusek_session *s)
 	while (!list_empty(&s->spare_slots))
 		fusek_slot_destroy(list_first(&s->spare_slots, struct slot, node));
 	close(s->dev_fd);
+	close_fd(&s->abort_fd);
 	close(s->wake_fd);
 	free(s->ring_pools);
 	cond_fini(&s->changed);

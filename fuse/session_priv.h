@@ -33,6 +33,7 @@ enum {
 	/* An xattr value of 64 KiB and its name travel whatever max_write is. */
 	FUSEK_MIN_BODY = 65536 + FUSEK_PAGE,
 	FUSEK_EARLY_INTERRUPTS = 16,
+	FUSEK_FILES = 8,
 };
 
 enum slot_claim { CLAIM_IDLE, CLAIM_OPEN, CLAIM_ANSWERED, CLAIM_EXPIRED, CLAIM_MASK = 3 };
@@ -111,7 +112,6 @@ struct pool {
 	uint64_t last_progress;
 	unsigned int starved_ticks, window_ticks;
 	int window_min_waiting;
-	int n_to_wake; /* readers to be woken, so that they see excess */
 };
 
 struct worker {
@@ -150,7 +150,12 @@ struct fusek_session {
 	_Atomic bool stopping;  /* new requests are answered ENOTCONN */
 	_Atomic bool closing;   /* workers leave */
 	_Atomic bool keeper_asleep; /* pairs with pool.n_waiting */
-	_Atomic bool ring_mode; /* requests come by the ring; the device is polled, not blocked on */
+	_Atomic bool ring_mode; /* requests come by the ring */
+	_Atomic bool polls;     /* readers poll device and wake_fd instead of blocking in read() */
+	int abort_fd;           /* ends the connection when written to, or -1 */
+	/* Regular files the kernel knew a moment ago; only in ring mode, see fusek_dev_kick. */
+	_Atomic uint64_t files[FUSEK_FILES];
+	_Atomic unsigned int next_file;
 	_Atomic uint64_t n_deadline_misses;
 	_Atomic int n_early; /* entries of early; read without the lock at every dispatch */
 
@@ -217,8 +222,15 @@ void fusek_dev_run(struct worker *worker);
 /* writev with the header in front. 0, -ENOENT, -errno. */
 int fusek_dev_write(struct fusek_session *session, const struct fuse_out_header *header,
 		    const struct iovec *iov, int n_iov);
-/* Makes n blocked readers return, see dev.c. */
-void fusek_dev_wake_readers(struct fusek_session *session, int n);
+/* Readers poll from now on, so that wake_fd reaches them. */
+void fusek_dev_start_polling(struct fusek_session *session);
+/* Blocked readers return, with the connection's end where nothing less does it. */
+void fusek_dev_abort(struct fusek_session *session);
+/* Makes the kernel queue a NOTIFY_REPLY from this thread's CPU; false when it cannot be asked. */
+bool fusek_dev_kick(struct fusek_session *session);
+
+/* control.c: a descriptor that aborts the connection when written to, or -1. */
+int fusek_control_open(int dev_fd);
 
 /* session.c */
 /* transport: given to the worker, who owns it then. */

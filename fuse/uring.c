@@ -23,7 +23,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sched.h>
@@ -39,6 +38,8 @@ enum {
 	RING_ENTRIES = 4,
 	TAG_ENTRY = 1,
 	TAG_WAKE = 2,
+	/* The second one takes over at once when the first one's handler blocks. */
+	WORKERS_AT_START = 2,
 	MIN_QUEUE_CAP = 4,
 	MAX_QUEUE_CAP = 64,
 	/* A large payload is given back after so many small requests in a row. */
@@ -376,12 +377,6 @@ report_and_wait(struct fusek_session *s, enum ring_phase during, int err)
  * its queue move: the NOTIFY_REPLY it asks for, on the queue's CPU, takes the new entry, and its
  * commit fetches what waits.
  */
-static void
-kick_queue(struct fusek_session *s)
-{
-	fusek_dev_wake_readers(s, 1);
-}
-
 static bool
 start_late_entry(struct worker *worker, struct ring_worker *rw, int opened)
 {
@@ -393,7 +388,9 @@ start_late_entry(struct worker *worker, struct ring_worker *rw, int opened)
 		err = register_entry(worker, rw);
 	}
 	if (err == 0) {
-		kick_queue(s);
+		if (!fusek_dev_kick(s))
+			log_debug("fuse", "%s: queue %d could not be moved", s->name,
+				  worker->pool->queue);
 		return true;
 	}
 	log_warn("fuse", "%s: no further thread for queue %d: %s", s->name, worker->pool->queue,
@@ -644,7 +641,7 @@ static int
 wait_reports(struct fusek_session *s)
 {
 	mutex_lock(&s->lock);
-	while (s->ring_reported < s->n_ring_pools && s->ring_err == 0 && !session_must_leave(s))
+	while (s->ring_reported < s->n_ring_pools * WORKERS_AT_START && s->ring_err == 0 && !session_must_leave(s))
 		cond_wait(&s->changed, &s->lock);
 	int err = s->ring_err ? s->ring_err : session_must_leave(s) ? -ENOTCONN : 0;
 	mutex_unlock(&s->lock);
@@ -668,7 +665,8 @@ start_workers(struct fusek_session *s, struct pool *pools, unsigned int n)
 		pools[i].queue = (int)i;
 		pools[i].cap = cap;
 		pools[i].keep = 1;
-		err = fusek_worker_start_locked(&pools[i], NULL);
+		for (unsigned int k = 0; k < WORKERS_AT_START && err == 0; k++)
+			err = fusek_worker_start_locked(&pools[i], NULL);
 	}
 	mutex_unlock(&s->lock);
 	return err;
@@ -708,8 +706,7 @@ fusek_uring_register(struct fusek_session *s, char *why, size_t why_size)
 		snprintf(why, why_size, "/dev/fuse: ring refused: %s", strerror(-err));
 		return false;
 	}
-	/* The reader polls from now on, and must not block when another one was faster. */
-	fcntl(s->dev_fd, F_SETFL, fcntl(s->dev_fd, F_GETFL) | O_NONBLOCK);
+	fusek_dev_start_polling(s);
 	atomic_store(&s->ring_mode, true);
 	set_phase(s, RING_RUNNING);
 	snprintf(why, why_size, "io_uring: %u queues", s->n_ring_pools);

@@ -266,8 +266,9 @@ nullfs_require_mount(void)
 	exit(77);
 }
 
-bool
-nullfs_uring_available(void)
+/* fuse.enable_uring is off by default; a test machine may have it switched on. */
+static bool
+uring_available(void)
 {
 	int fd = open("/sys/module/fuse/parameters/enable_uring", O_RDWR | O_CLOEXEC);
 	char now = 'N';
@@ -275,9 +276,23 @@ nullfs_uring_available(void)
 	if (fd < 0)
 		return false;
 	bool ok = write(fd, "Y\n", 2) == 2;
-	ok = pread(fd, &now, 1, 0) == 1 && now == 'Y';
+	ok = ok && pread(fd, &now, 1, 0) == 1 && now == 'Y';
 	close(fd);
 	return ok;
+}
+
+void
+nullfs_require_transport(const char *name, struct fusek_config *config)
+{
+	nullfs_require_mount();
+	config->transport = FUSEK_TRANSPORT_DEV;
+	if (strcmp(name, "uring") != 0)
+		return;
+	config->transport = FUSEK_TRANSPORT_URING;
+	if (uring_available())
+		return;
+	printf("SKIP: this kernel has no FUSE over io_uring, or it cannot be switched on\n");
+	exit(77);
 }
 
 void

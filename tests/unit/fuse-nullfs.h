@@ -40,8 +40,8 @@ struct nullfs {
 
 /* Skips (exit code 77, with a reason) where a mount cannot be made. */
 void nullfs_require_mount(void);
-/* True when the kernel offers FUSE over io_uring (the test may have switched it on). */
-bool nullfs_uring_available(void);
+/* "dev" or "uring": sets config->transport, skips where the kernel has no such thing. */
+void nullfs_require_transport(const char *name, struct fusek_config *config);
 
 /* Mounts below a fresh directory and waits until ready. */
 void nullfs_start(struct nullfs *fs, const struct fusek_config *config);
