@@ -469,57 +469,103 @@ make_flagged(const char *path, int flag)
 	ABLE(flag_set(path, flag));
 }
 
-static void
-chmod_immutable(void)
+static int
+flagged_chmod(void)
 {
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, chmod("f", 0600));
-	OK(flag_set("f", 0));
-	OK(chmod("f", 0600));
+	return chmod("f", 0600);
 }
 
-static void
-chown_immutable(void)
+static int
+flagged_chown(void)
 {
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, chown("f", uid_a(), gid_a()));
+	return chown("f", uid_a(), gid_a());
 }
 
-static void
-link_immutable(void)
+static int
+flagged_link(void)
 {
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, link("f", "g"));
+	return link("f", "g");
 }
 
-static void
-unlink_immutable(void)
+static int
+flagged_unlink(void)
 {
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, unlink("f"));
+	return unlink("f");
 }
 
-static void
-rename_immutable(void)
+static int
+flagged_rename(void)
 {
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, rename("f", "g"));
+	return rename("f", "g");
 }
 
-static void
-truncate_immutable(void)
+static int
+flagged_truncate(void)
 {
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, truncate("f", 0));
+	return truncate("f", 0);
 }
 
-static void
-utimensat_immutable(void)
+static int
+flagged_utimensat(void)
 {
 	struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 2}};
 
-	make_flagged("f", FS_IMMUTABLE_FL);
-	FAILS(EPERM, utimensat(AT_FDCWD, "f", times, 0));
+	return utimensat(AT_FDCWD, "f", times, 0);
+}
+
+struct flagged_call {
+	const char *call;
+	int (*act)(void);
+};
+
+static const struct flagged_call flagged_calls[] = {
+	{"chmod", flagged_chmod},	  {"chown", flagged_chown},
+	{"link", flagged_link},		  {"unlink", flagged_unlink},
+	{"rename", flagged_rename},	  {"truncate", flagged_truncate},
+	{"utimensat", flagged_utimensat},
+};
+
+static void
+refused_while_flagged(int flag, const struct flagged_call *c)
+{
+	make_flagged("f", flag);
+	FAILS(EPERM, c->act());
+	check_text("f", "text");
+	OK(flag_set("f", 0));
+	OK(c->act());
+}
+
+static void
+refused_while_immutable(const void *call)
+{
+	refused_while_flagged(FS_IMMUTABLE_FL, call);
+}
+
+static void
+refused_while_append_only(const void *call)
+{
+	refused_while_flagged(FS_APPEND_FL, call);
+}
+
+static void
+add_flagged(const struct flagged_call *call)
+{
+	struct posix_case c = {
+		.call = call->call,
+		.error = EPERM,
+		.name = "immutable",
+		.needs = AS_ROOT | MAY_LACK,
+		.text = "The file is immutable; the same call succeeds when it no longer "
+			"is.",
+		.run_arg = refused_while_immutable,
+		.arg = call,
+	};
+
+	posix_case_add(&c);
+	c.name = "append-only";
+	c.text = "The file is append-only; the same call succeeds when it no longer is.";
+	c.run_arg = refused_while_append_only;
+	posix_case_add(&c);
 }
 
 static void
@@ -621,24 +667,16 @@ static const struct posix_case cases[] = {
 	 "Root's truncate keeps set-id bits.", truncate_keeps_root},
 	{"open", 0, "truncate-clears-set-id", AS_ROOT,
 	 "Another user's O_TRUNC clears set-id bits.", open_truncate_clears},
-	{"chmod", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 chmod_immutable},
-	{"chown", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 chown_immutable},
-	{"link", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 link_immutable},
-	{"unlink", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 unlink_immutable},
-	{"rename", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 rename_immutable},
-	{"truncate", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 truncate_immutable},
-	{"utimensat", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
-	 utimensat_immutable},
 	{"open", EPERM, "immutable", AS_ROOT | MAY_LACK, "The file is immutable.",
 	 open_immutable},
 	{"open", EPERM, "append-only", AS_ROOT | MAY_LACK, "The file is append-only.",
 	 open_append_only},
 };
 
-POSIX_GROUP(attr, cases)
+void
+posix_add_attr(void)
+{
+	posix_cases_add(cases, COUNT(cases));
+	for (size_t i = 0; i < COUNT(flagged_calls); i++)
+		add_flagged(&flagged_calls[i]);
+}

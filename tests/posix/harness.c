@@ -48,6 +48,16 @@ skip(const char *format, ...)
 	leave(OUTCOME_SKIPPED, "", format, args);
 }
 
+void
+lacks(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	leave(env.strict ? OUTCOME_FAILED : OUTCOME_SKIPPED, "the file system lacks ",
+	      format, args);
+}
+
 const char *
 error_name(int error)
 {
@@ -92,7 +102,7 @@ long
 check_able(long result, const char *what, const char *file, int line)
 {
 	if (result == -1 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == ENOTTY))
-		skip("the file system does not offer: %s (%s)", what, error_name(errno));
+		lacks("%s (%s)", what, error_name(errno));
 	return check_ok(result, what, file, line);
 }
 

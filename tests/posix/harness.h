@@ -98,6 +98,7 @@ struct posix_env {
 	const char *planted_dir;
 	uid_t base_uid;		   /* user A; B, G and H follow */
 	bool root;		   /* started by root */
+	bool strict;		   /* a lacking ability is a failure */
 	bool users;		   /* users A and B can work in dir */
 	unsigned long mount_flags; /* ST_NOSUID and others of dir */
 };
@@ -109,6 +110,8 @@ extern struct posix_env env;
 _Noreturn void fail_at(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 _Noreturn void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The file system lacks an ability: skips, or fails with --strict. */
+_Noreturn void lacks(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 long check_ok(long result, const char *what, const char *file, int line);
 void check_fails(long result, int got, int want, const char *what, const char *file,

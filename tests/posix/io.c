@@ -207,7 +207,7 @@ map(int fd, int protection, int flags)
 	char *memory = mmap(NULL, SIZE, protection, flags, fd, 0);
 
 	if (memory == MAP_FAILED && errno == ENODEV)
-		skip("the file system does not offer such maps");
+		lacks("such maps");
 	CHECK(memory != MAP_FAILED);
 	return memory;
 }

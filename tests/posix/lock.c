@@ -115,15 +115,22 @@ hold_record(void *arg)
 	turn_wait(t->to_child);
 }
 
+/* Starts a process that holds a lock on the new file "f" until it is given its turn. */
+static pid_t
+start_holder(void (*hold)(void *turns), struct turns *t)
+{
+	make_sized("f", 1000);
+	turns_init(t);
+	pid_t pid = spawn(hold, t);
+	turn_wait(t->to_parent);
+	return pid;
+}
+
 static void
 record_exit_releases(void)
 {
 	struct turns t;
-
-	make_sized("f", 1000);
-	turns_init(&t);
-	pid_t pid = spawn(hold_record, &t);
-	turn_wait(t.to_parent);
+	pid_t pid = start_holder(hold_record, &t);
 	int fd = open_file("f", O_RDWR);
 	FAILS(EAGAIN, record(fd, F_SETLK, F_WRLCK, 0, 0));
 	turn_give(t.to_child);
@@ -137,11 +144,8 @@ record_query(void)
 	struct flock lock = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
 	struct turns t;
+	pid_t pid = start_holder(hold_record, &t);
 
-	make_sized("f", 1000);
-	turns_init(&t);
-	pid_t pid = spawn(hold_record, &t);
-	turn_wait(t.to_parent);
 	int fd = open_file("f", O_RDWR);
 	OK(fcntl(fd, F_GETLK, &lock));
 	EQ(lock.l_type, F_WRLCK);
@@ -204,11 +208,8 @@ record_interrupted(void)
 	struct sigaction action = {.sa_handler = nothing};
 	struct itimerval soon = {.it_value.tv_usec = 30000, .it_interval.tv_usec = 30000};
 	struct turns t;
+	pid_t pid = start_holder(hold_record, &t);
 
-	make_sized("f", 1000);
-	turns_init(&t);
-	pid_t pid = spawn(hold_record, &t);
-	turn_wait(t.to_parent);
 	OK(sigaction(SIGALRM, &action, NULL));
 	OK(setitimer(ITIMER_REAL, &soon, NULL));
 	FAILS(EINTR, record(open_file("f", O_RDWR), F_SETLKW, F_WRLCK, 0, 0));
@@ -273,11 +274,7 @@ static void
 flock_processes(void)
 {
 	struct turns t;
-
-	make_file("f", 0644);
-	turns_init(&t);
-	pid_t pid = spawn(hold_flock, &t);
-	turn_wait(t.to_parent);
+	pid_t pid = start_holder(hold_flock, &t);
 	int fd = open_file("f", O_RDONLY);
 	FAILS(EWOULDBLOCK, flock(fd, LOCK_EX | LOCK_NB));
 	turn_give(t.to_child);

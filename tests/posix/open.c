@@ -615,7 +615,7 @@ eagain_lease(void)
 	int fd = open_file("f", O_RDONLY);
 	signal(SIGIO, SIG_IGN); /* asks the holder to give the lease back */
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
-		skip("no leases here: %s", error_name(errno));
+		lacks("leases (%s)", error_name(errno));
 	FAILS(EWOULDBLOCK, open("f", O_WRONLY | O_NONBLOCK));
 	OK(fcntl(fd, F_SETLEASE, F_UNLCK));
 }
@@ -664,7 +664,7 @@ ok_direct(void)
 	fill(buf, sizeof(buf));
 	int fd = open("f", O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0644);
 	if (fd < 0 && errno == EINVAL)
-		skip("no O_DIRECT here");
+		lacks("O_DIRECT");
 	OK(fd);
 	EQ(pwrite(fd, buf, sizeof(buf), 0), sizeof(buf));
 	EQ(pread(fd, got, sizeof(got), 0), sizeof(got));

@@ -19,7 +19,7 @@ need_flag(unsigned int flag)
 	if (flag == RENAME_EXCHANGE)
 		make_file("probe-b", 0644);
 	if (rename_flags("probe-a", "probe-b", flag) != 0 && errno == EINVAL)
-		skip("the file system does not offer this renameat2 flag");
+		lacks("this renameat2 flag");
 	unlink("probe-a");
 	unlink("probe-b");
 }
@@ -513,7 +513,7 @@ whiteout_user(void)
 	if (rename_flags("a", "b", RENAME_WHITEOUT) == 0)
 		skip("this kernel lets everybody make whiteouts");
 	if (errno == EINVAL)
-		skip("the file system does not offer this renameat2 flag");
+		lacks("this renameat2 flag");
 	EQ(errno, EPERM);
 }
 

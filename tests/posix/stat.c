@@ -23,7 +23,7 @@ static void
 need_birth(const struct statx *x)
 {
 	if ((x->stx_mask & STATX_BTIME) == 0)
-		skip("the file system keeps no birth time");
+		lacks("birth times");
 }
 
 static void

@@ -33,6 +33,9 @@ static const char help[] =
 	"other\n"
 	"                       than by open\n"
 	"  --prepare-ro DIR     create the content that --ro-dir expects in DIR and end\n"
+	"  --strict             an ability that the file system lacks is a failure, to "
+	"be\n"
+	"                       listed in the --expect file, and not a reason to skip\n"
 	"  --tap, --json        report for programs\n"
 	"  --verbose            report passed and skipped cases too\n\n"
 	"Ends with 0 when nothing failed, 1 when a case failed, 2 on wrong use,\n"
@@ -58,6 +61,7 @@ enum {
 	OPT_SMALL,
 	OPT_PLANTED,
 	OPT_PREPARE,
+	OPT_STRICT,
 	OPT_TAP,
 	OPT_JSON,
 	OPT_VERBOSE,
@@ -74,6 +78,7 @@ static const struct option long_options[] = {
 	{"small-dir", required_argument, NULL, OPT_SMALL},
 	{"planted-dir", required_argument, NULL, OPT_PLANTED},
 	{"prepare-ro", required_argument, NULL, OPT_PREPARE},
+	{"strict", no_argument, NULL, OPT_STRICT},
 	{"tap", no_argument, NULL, OPT_TAP},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"verbose", no_argument, NULL, OPT_VERBOSE},
@@ -152,6 +157,9 @@ option_set(struct options *o, int opt, const char *arg)
 		break;
 	case OPT_PREPARE:
 		prepare_and_exit(arg);
+	case OPT_STRICT:
+		env.strict = true;
+		break;
 	case OPT_TAP:
 		o->report.format = REPORT_TAP;
 		break;

@@ -12,7 +12,7 @@ make_tmpfile(int flags)
 	int fd = open(".", O_TMPFILE | O_CLOEXEC | flags, 0640);
 
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOSYS))
-		skip("the file system does not offer O_TMPFILE (%s)", error_name(errno));
+		lacks("O_TMPFILE (%s)", error_name(errno));
 	return (int)OK(fd);
 }
 
