@@ -64,7 +64,7 @@ permissions(const struct door_attr_rules *rules, const struct fs_file_info *info
 	}
 	mode &= ~rules->umask;
 	if (extras->valid)
-		mode |= door_lx_bits(extras->lx_mode | (attr->mode & S_IFMT));
+		mode |= extras->lx_mode & 07000;
 	/* Ruling 6: the attribute stops opens for writing. */
 	if ((info->attributes & FILE_ATTRIBUTE_READONLY) && !S_ISDIR(attr->mode))
 		mode &= ~0222u;

@@ -186,7 +186,7 @@ struct create_out {
 /* What was opened or made becomes a node and a handle. */
 static int
 create_finish(struct newcomer *n, struct fs_open_result *result, struct fs_handle *fs,
-	      uint32_t flags, bool uncached, struct create_out *ret_out)
+	      bool uncached, struct create_out *ret_out)
 {
 	CLEANUP(door_state_fini) struct door_state state = {0};
 	uint32_t access = result->granted_access;
@@ -207,7 +207,7 @@ create_finish(struct newcomer *n, struct fs_open_result *result, struct fs_handl
 		door_close_handle(&fs);
 		return err;
 	}
-	err = door_open_finish(d, node, fs, access, flags, uncached, &ret_out->open);
+	err = door_open_finish(d, node, fs, access, uncached, &ret_out->open);
 	if (err)
 		door_node_forget(&d->nodes, node->id, 1);
 	door_node_put(&d->nodes, node);
@@ -243,7 +243,7 @@ create_file(struct newcomer *n, uint32_t flags, struct create_out *ret_out)
 		if (err)
 			return err;
 	}
-	return create_finish(n, &result, take(&fs), flags, uncached, ret_out);
+	return create_finish(n, &result, take(&fs), uncached, ret_out);
 }
 
 int

@@ -220,8 +220,9 @@ door_lseek(struct door *d, struct fusek_req *req)
 	NTSTATUS st;
 	int err;
 
-	/* The kernel then takes a file for one run of data, and does not ask again. */
-	if (!fs_volume_has_kind(&d->params, FS_KIND_QUERY_RANGES))
+	/* The kernel then takes a file for one run of data, and does not ask again. With the
+	 * writeback cache it must: data that is still there would seem to be a hole. */
+	if (d->writeback || !fs_volume_has_kind(&d->params, FS_KIND_QUERY_RANGES))
 		return -ENOSYS;
 	if (in->whence != SEEK_DATA && in->whence != SEEK_HOLE)
 		return -EINVAL;

@@ -86,7 +86,9 @@ put_dots(struct door *d, struct door_handle *h, struct out *out, uint64_t positi
 
 	if (position == 0 && !put_dirent(out, plus ? &none : NULL, ".", 1, ino, S_IFDIR, 1))
 		return false;
-	return position > 1 || put_dirent(out, plus ? &none : NULL, "..", 2, ino, S_IFDIR, 2);
+	return position > 1 ||
+	       put_dirent(out, plus ? &none : NULL, "..", 2,
+			  door_node_parent_ino(&d->nodes, h->node), S_IFDIR, 2);
 }
 
 /* What a LOOKUP of the entry would answer; counted as one. Entries that are gone, or that cannot be

@@ -158,7 +158,8 @@ end_handle(void *ctx, struct door_handle *h)
 	struct door *d = ctx;
 
 	door_io_end(d, h);
-	door_close_handle(&h->fs);
+	if (!(h->flags & DOOR_HANDLE_KEEPER))
+		door_close_handle(&h->fs);
 	door_node_put(&d->nodes, h->node);
 }
 

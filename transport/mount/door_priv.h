@@ -199,14 +199,14 @@ void door_keep_open_node(struct door *d, struct door_node *node, const struct do
 /* setattr.c: clears set-id bits as a write or truncation by a non-owner must. */
 void door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hint);
 /* setattr.c: $LXMOD through an open handle. */
-NODISCARD int door_set_lxmod(struct door *d, struct fs_handle *fs, uint32_t mode);
+NODISCARD int door_set_lxmod(struct door *d, struct door_node *node, struct fs_handle *fs,
+			     uint32_t mode);
 /* create.c: a name for something unlinked but open; listings leave it out. */
 NODISCARD int door_hidden_name(struct door_component *ret_name);
 
 /* open.c: makes fs the handle of node; fills the reply. Takes fs also on failure. */
 NODISCARD int door_open_finish(struct door *d, struct door_node *node, struct fs_handle *fs,
-			       uint32_t access, uint32_t flags, bool disable_cache,
-			       struct fuse_open_out *ret_open);
+			       uint32_t access, bool uncached, struct fuse_open_out *ret_open);
 /* Rights for open(2) flags. */
 uint32_t door_open_access(uint32_t flags);
 /* door_engine_open with what the page cache needs on top (ruling 9). */

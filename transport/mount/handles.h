@@ -12,7 +12,8 @@
 
 enum {
 	DOOR_HANDLE_DIRECTORY = 1 << 0,
-	DOOR_HANDLE_IO = 1 << 1 /* counts in the node's n_io */
+	DOOR_HANDLE_IO = 1 << 1,    /* counts in the node's n_io */
+	DOOR_HANDLE_KEEPER = 1 << 2 /* fs is the node's keeper, which outlives it */
 };
 
 struct door_handle {
@@ -20,7 +21,7 @@ struct door_handle {
 	uint32_t n_refs;
 	uint32_t flags;
 	uint32_t access;      /* rights granted */
-	struct fs_handle *fs; /* owned */
+	struct fs_handle *fs; /* owned, but for DOOR_HANDLE_KEEPER */
 	struct door_node *node; /* counted */
 	struct list of_node;
 	/* Directories: the listing, one reader at a time. The only lock of the door that is held

@@ -527,7 +527,10 @@ door_node_rename(struct door_nodes *t, const struct door_name *from, const struc
 			if (exchange)
 				link_move(t, target, from, &dead);
 			else
-				node_lose_link(t, target, target->node->n_hard_links <= 1, &dead);
+				node_lose_link(t, target,
+					       S_ISDIR(target->node->mode) ||
+						       target->node->n_hard_links <= 1,
+					       &dead);
 		}
 		if (source)
 			link_move(t, source, to, &dead);
@@ -545,6 +548,20 @@ door_node_has_name(struct door_nodes *t, struct door_node *node)
 	has = node == t->root || !list_empty(&node->links);
 	mutex_unlock(&t->lock);
 	return has;
+}
+
+uint64_t
+door_node_parent_ino(struct door_nodes *t, struct door_node *node)
+{
+	const struct door_node *parent = node;
+	uint64_t ino;
+
+	mutex_lock(&t->lock);
+	if (!list_empty(&node->links))
+		parent = list_first(&node->links, struct door_link, of_node)->parent;
+	ino = parent->index_number ? parent->index_number : parent->id;
+	mutex_unlock(&t->lock);
+	return ino;
 }
 
 void

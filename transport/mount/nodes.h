@@ -138,6 +138,8 @@ struct door_name {
 };
 void door_node_rename(struct door_nodes *t, const struct door_name *from,
 		      const struct door_name *to, bool exchange);
+/* st_ino of the directory it is in; of itself for the root and for nameless nodes. */
+uint64_t door_node_parent_ino(struct door_nodes *t, struct door_node *node);
 bool door_node_has_name(struct door_nodes *t, struct door_node *node);
 
 void door_node_set_extras(struct door_nodes *t, struct door_node *node,

@@ -57,7 +57,7 @@ door_open_cached(struct door *d, struct fs_open_params *params, bool *ret_uncach
 }
 
 static uint32_t
-open_flags(struct door *d, uint32_t flags, bool directory, bool uncached)
+open_flags(struct door *d, bool directory, bool uncached)
 {
 	if (directory)
 		return d->keep_dirs ? FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE : 0;
@@ -66,29 +66,68 @@ open_flags(struct door *d, uint32_t flags, bool directory, bool uncached)
 	return FOPEN_NOFLUSH | (d->keep_cache || d->writeback ? FOPEN_KEEP_CACHE : 0);
 }
 
-int
-door_open_finish(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
-		 uint32_t flags, bool uncached, struct fuse_open_out *ret_open)
+static int
+add_handle(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
+	   uint32_t handle_flags, bool uncached, struct fuse_open_out *ret_open)
 {
 	bool directory = fs_handle_is_directory(fs);
 	struct door_handle *h;
 	int err;
 
+	if (directory)
+		handle_flags |= DOOR_HANDLE_DIRECTORY;
 	door_node_ref(&d->nodes, node);
-	err = door_handle_add(&d->handles, node, fs, access,
-			      directory ? DOOR_HANDLE_DIRECTORY : 0, &h);
+	err = door_handle_add(&d->handles, node, fs, access, handle_flags, &h);
 	if (err) {
 		door_node_put(&d->nodes, node);
-		door_close_handle(&fs);
 		return err;
 	}
 	*ret_open = (struct fuse_open_out){.fh = h->fh};
-	ret_open->open_flags = open_flags(d, flags, directory, uncached);
+	ret_open->open_flags = open_flags(d, directory, uncached);
 	if (!directory)
 		ret_open->open_flags =
 			door_io_begin(d, h, ret_open->open_flags, &ret_open->backing_id);
 	door_handle_put(&d->handles, h);
 	return 0;
+}
+
+int
+door_open_finish(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
+		 bool uncached, struct fuse_open_out *ret_open)
+{
+	int err = add_handle(d, node, fs, access, 0, uncached, ret_open);
+
+	if (err)
+		door_close_handle(&fs);
+	return err;
+}
+
+/* A file without a name, by way of /proc/PID/fd: its keeper serves, if the caller may. */
+static int
+open_nameless(struct door *d, struct fusek_req *req, struct door_node *node, uint32_t flags,
+	      struct fuse_open_out *ret_open)
+{
+	const uint32_t data = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA;
+	CLEANUP(door_state_fini) struct door_state state = {0};
+	uint32_t access = door_open_access(flags) | (flags & O_TRUNC ? FILE_WRITE_DATA : 0);
+	struct door_handle *holder;
+	struct fs_handle *keeper;
+	int err;
+
+	if (!door_node_keeper(&d->handles, node, &keeper, &holder))
+		return -ESTALE;
+	if ((access & data & ~fs_handle_granted_access(keeper)) != 0)
+		err = -ESTALE;
+	else
+		err = door_state_by_handle(d, keeper, node, &state);
+	if (!err)
+		err = door_check_state(d, req, &state, access & data);
+	if (!err && (flags & O_TRUNC))
+		err = door_truncate(keeper, 0);
+	if (!err)
+		err = add_handle(d, node, keeper, access, DOOR_HANDLE_KEEPER, false, ret_open);
+	door_handle_put(&d->handles, holder);
+	return err;
 }
 
 static int
@@ -104,6 +143,8 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 	DOOR_TREE_SHARED(d);
 	int err = door_node_path(&d->nodes, node, NULL, 0, &path);
 
+	if (err == -ENOENT && !directory)
+		return open_nameless(d, req, node, flags, ret_open);
 	if (!err)
 		err = door_token(req, &token);
 	if (err)
@@ -128,7 +169,7 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 	}
 	if (err)
 		return err;
-	return door_open_finish(d, node, take(&fs), result.granted_access, flags,
+	return door_open_finish(d, node, take(&fs), result.granted_access,
 				uncached || result.disable_cache, ret_open);
 }
 

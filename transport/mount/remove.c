@@ -41,14 +41,16 @@ victim_resolve(struct door *d, struct victim *v)
 void
 door_keep_open_node(struct door *d, struct door_node *node, const struct door_path *path)
 {
+	const uint32_t metadata = DOOR_READ_STATE | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA |
+				  WRITE_DAC | WRITE_OWNER;
+	const uint32_t data = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA;
 	struct fs_handle *keeper = NULL;
 
 	if (!door_node_is_open(&d->handles, node))
 		return;
-	if (door_open_kernel(d, path,
-			     DOOR_READ_STATE | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA | WRITE_DAC |
-				     WRITE_OWNER,
-			     &keeper) < 0)
+	/* With data, so that the file can be opened again (/proc/PID/fd). */
+	if (door_open_kernel(d, path, metadata | data, &keeper) < 0 &&
+	    door_open_kernel(d, path, metadata, &keeper) < 0)
 		return; /* they work as far as the handles go */
 	if (!door_node_set_keeper(&d->handles, node, keeper))
 		door_close_handle(&keeper);
@@ -124,7 +126,8 @@ open_for_deletion(struct door *d, struct fusek_req *req, struct victim *v, bool 
 
 	if (err)
 		return err;
-	params = door_open_params(d, &v->path, DELETE | FILE_READ_ATTRIBUTES, token);
+	/* DELETE alone: FILE_READ_ATTRIBUTES would need the right to list the directory. */
+	params = door_open_params(d, &v->path, DELETE, token);
 	if (d->has_acls)
 		params.flags |= FS_OPEN_WANT_SD;
 	err = door_engine_open(d, &params, ret_result, ret_fs);
@@ -153,7 +156,7 @@ remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool dire
 		err = open_for_deletion(d, req, v, directory, &result, &fs);
 	if (err)
 		return err;
-	is_last = result.info.hard_links <= 1;
+	is_last = directory || result.info.hard_links <= 1;
 	if (v->node && is_last) {
 		door_keep_open_node(d, v->node, &v->path);
 		write_epitaph(d, v->node, &result, &v->path);
@@ -253,7 +256,7 @@ prepare_target(struct door *d, struct victim *to)
 	if (door_state_by_path(d, &to->path, to->node, &state) < 0)
 		return;
 	door_state_attr(d, &state, to->node, &attr);
-	if (attr.nlink > 1)
+	if (attr.nlink > 1 && !S_ISDIR(attr.mode))
 		return;
 	door_keep_open_node(d, to->node, &to->path);
 	door_node_set_epitaph(&d->nodes, to->node, &attr);
@@ -290,7 +293,7 @@ rename_locked(struct door *d, struct fusek_req *req, struct victim *from, struct
 		err = door_token(req, &token);
 	if (err)
 		return err;
-	params = door_open_params(d, &from->path, DELETE | FILE_READ_ATTRIBUTES, token);
+	params = door_open_params(d, &from->path, DELETE, token);
 	err = door_engine_open(d, &params, &result, &fs);
 	if (!err)
 		err = open_directory(d, from, to, &directory);

@@ -69,6 +69,10 @@ check_times(struct change *c)
 
 	if (c->req->uid == 0 || c->req->uid == c->now.uid)
 		return 0;
+	/* The kernel has checked, and knew better: with its writeback cache "now" arrives as a
+	 * time. */
+	if (c->d->options.mount.default_permissions)
+		return 0;
 	if (c->hint && (c->hint->access & FILE_WRITE_DATA) && write_back)
 		return 0;
 	if ((explicit_atime || explicit_mtime) && !write_back)
@@ -115,12 +119,14 @@ plan(struct change *c)
 /* ---------------------------------------------------------------- carrying out */
 
 int
-door_set_lxmod(struct door *d, struct fs_handle *fs, uint32_t mode)
+door_set_lxmod(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t mode)
 {
 	_Alignas(4) char list[64];
 	uint32_t size = door_lx_build(mode, list, sizeof(list));
 	NTSTATUS st = fs_set_ea(fs, list, size, NULL);
 
+	/* Not every program gives the file a new change time for this. */
+	door_node_set_extras(&d->nodes, node, &(struct door_extras){0});
 	return NT_SUCCESS(st) ? 0 : -door_errno(st);
 }
 
@@ -157,11 +163,12 @@ set_security(struct change *c, struct fs_handle *fs)
 	if (!c->d->has_acls)
 		return c->uid != c->now.uid || c->gid != c->now.gid ? -EPERM :
 								      set_mode_bare(c, fs);
-	if (bits != had) {
+	/* $LXMOD holds the whole mode: it follows any change, so that no stale bit comes back. */
+	if ((bits | had) != 0 && c->mode != c->now.mode) {
 		/* Never silently less than asked: without EAs there is no place for them. */
 		if (!c->d->has_eas)
 			return bits & ~had ? -EPERM : 0;
-		err = door_set_lxmod(c->d, fs, bits ? c->mode : 0);
+		err = door_set_lxmod(c->d, c->node, fs, bits ? c->mode : 0);
 	}
 	if (err)
 		return err;
@@ -182,21 +189,24 @@ set_times(struct change *c, struct fs_handle *fs)
 {
 	const struct fuse_setattr_in *in = c->in;
 	struct fs_basic_info basic = {.attributes = INVALID_FILE_ATTRIBUTES};
+	uint64_t now = clock_filetime_now();
 	struct fs_file_info info;
 	NTSTATUS st;
 
+	/* One "now" for all: the kernel's where its writeback cache keeps the times. */
+	if (c->valid & FATTR_CTIME)
+		now = door_filetime((int64_t)in->ctime, in->ctimensec);
+	basic.change_time = now;
 	if (c->valid & FATTR_ATIME)
-		basic.last_access_time = c->valid & FATTR_ATIME_NOW ?
-						 clock_filetime_now() :
-						 door_filetime((int64_t)in->atime, in->atimensec);
+		basic.last_access_time =
+			c->valid & FATTR_ATIME_NOW ?
+				now :
+				door_filetime((int64_t)in->atime, in->atimensec);
 	if (c->valid & FATTR_MTIME)
-		basic.last_write_time = c->valid & FATTR_MTIME_NOW ?
-						clock_filetime_now() :
-						door_filetime((int64_t)in->mtime, in->mtimensec);
-	/* The kernel's own, with its page cache; else POSIX's "now". */
-	basic.change_time = c->valid & FATTR_CTIME ?
-				    door_filetime((int64_t)in->ctime, in->ctimensec) :
-				    clock_filetime_now();
+		basic.last_write_time =
+			c->valid & FATTR_MTIME_NOW ?
+				now :
+				door_filetime((int64_t)in->mtime, in->mtimensec);
 	st = fs_set_basic(fs, &basic, &info);
 	return NT_SUCCESS(st) ? 0 : -door_errno(st);
 }
@@ -318,10 +328,9 @@ door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hi
 	if (mode == shown.mode)
 		return;
 	if (door_access_begin(d, node, hint, FILE_WRITE_EA, &access) < 0 ||
-	    door_set_lxmod(d, access.fs, door_lx_bits(mode) ? mode : 0) < 0)
+	    door_set_lxmod(d, node, access.fs, door_lx_bits(mode) ? mode : 0) < 0)
 		return;
 	door_node_note(&d->nodes, node,
 		       &(struct fuse_attr){.mode = mode, .uid = shown.uid, .gid = shown.gid,
 					   .nlink = 1});
-	door_node_set_extras(&d->nodes, node, &(struct door_extras){0});
 }

@@ -311,8 +311,11 @@ door_lx_is_name(const char *name, size_t n)
 uint32_t
 door_lx_bits(uint32_t mode)
 {
-	/* The DACL of a directory carries the sticky bit (DELETE_CHILD); a file's does not. */
-	return mode & (S_ISDIR(mode) ? S_ISUID | S_ISGID : S_ISUID | S_ISGID | S_ISVTX);
+	/* The DACL of a directory carries the sticky bit as DELETE_CHILD that the owner has and
+	 * other writers have not. */
+	bool in_dacl = S_ISDIR(mode) && (mode & 0200) && (mode & 0022);
+
+	return mode & (S_ISUID | S_ISGID | (in_dacl ? 0 : S_ISVTX));
 }
 
 /* The kernel's new_encode_dev: 12 bits of major, 20 of minor. */

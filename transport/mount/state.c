@@ -171,7 +171,8 @@ door_state_attr(struct door *d, const struct door_state *state, struct door_node
 		return;
 	/* A file whose last name is gone, on a volume that does not count names. */
 	if (door_node_shown(&d->nodes, node).is_deleted &&
-	    (state->info.hard_links <= 1 || !fs_volume_has_kind(&d->params, FS_KIND_LINK)))
+	    (state->info.hard_links <= 1 || S_ISDIR(ret_attr->mode) ||
+	     !fs_volume_has_kind(&d->params, FS_KIND_LINK)))
 		ret_attr->nlink = 0;
 	door_node_note(&d->nodes, node, ret_attr);
 }

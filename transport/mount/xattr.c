@@ -591,6 +591,8 @@ refuse_name(const char *name, int unknown)
 {
 	if (is_user(name) || nt_index(name) >= 0)
 		return 0;
+	if (strcmp(name, "user.") == 0)
+		return -EINVAL;
 	return strcmp(name, "security.capability") == 0 ? unknown : -EOPNOTSUPP;
 }
 
