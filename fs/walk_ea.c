@@ -88,8 +88,10 @@ fs_ea_repair(void *list, uint32_t *size)
 		/* good if only the last link is wrong: it leads to, or rounds past, the end */
 		uint32_t next;
 
+		if (valid == 0 || *size > ALIGN_UP(valid, 4))
+			return STATUS_EA_LIST_INCONSISTENT;
 		memcpy(&next, (uint8_t *)list + last, sizeof(next));
-		if (valid == 0 || *size > ALIGN_UP(valid, 4) || next < valid - last)
+		if (next < valid - last)
 			return STATUS_EA_LIST_INCONSISTENT;
 		memcpy((uint8_t *)list + last, &none, sizeof(none));
 	}

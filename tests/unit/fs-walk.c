@@ -42,6 +42,8 @@ test_ea_repair(void **state)
 	assert_status(fs_ea_check(list, size, &bad), STATUS_SUCCESS);
 	size = 0;
 	assert_status(fs_ea_repair(list, &size), STATUS_SUCCESS);
+	size = 1; /* found by the fuzzer: no room for even a link */
+	assert_status(fs_ea_repair(list, &size), STATUS_EA_LIST_INCONSISTENT);
 	list[0] = 3;
 	size = 12;
 	assert_status(fs_ea_repair(list, &size), STATUS_EA_LIST_INCONSISTENT);
