@@ -42,7 +42,9 @@ cleanup_flags(const struct fs_handle *h, bool last, bool delete_pending)
 		flags |= FS_CLEANUP_SET_ALLOCATION_SIZE;
 	if ((h->modified || h->set_security) && !h->set_attributes)
 		flags |= FS_CLEANUP_SET_ARCHIVE;
-	if (!h->set_last_access)
+	/* To POSIX a handle that was only opened has accessed nothing. */
+	if (!h->set_last_access &&
+	    (!h->posix || atomic_load_explicit(&h->was_read, memory_order_relaxed)))
 		flags |= FS_CLEANUP_SET_LAST_ACCESS;
 	if (h->modified && !h->set_last_write)
 		flags |= FS_CLEANUP_SET_LAST_WRITE;
@@ -198,7 +200,6 @@ fs_cleanup_held(struct fs_handle *h, bool rename_held)
 	/* a deletion sends the name, which a rename must not change meanwhile */
 	if (!rename_held)
 		fs_rename_lock_shared(&h->volume->rename);
-	h->cleaned = true;
 	decide(&c);
 	ask_program(&c);
 	settle(&c);
@@ -226,8 +227,12 @@ void
 fs_close(struct fs_handle *h)
 {
 	struct fs_volume *v = h->volume;
+	struct fs_context ctx = fs_handle_context(h);
 
-	fs_send_close(v, fs_handle_context(h));
+	mutex_lock(&v->table_lock);
+	fs_node_release(v, h);
+	mutex_unlock(&v->table_lock);
+	fs_send_close(v, ctx);
 	if (h->main) {
 		fs_cleanup_held(h->main, false);
 		fs_close(h->main);
@@ -236,9 +241,8 @@ fs_close(struct fs_handle *h)
 		token_unref(h->token);
 	fs_scan_fini(&h->scan);
 	mutex_fini(&h->scan_lock);
-	mutex_lock(&v->table_lock);
-	fs_entry_unref(v, h->entry);
 	free(h);
+	mutex_lock(&v->table_lock);
 	if (--v->n_handles == 0)
 		cond_broadcast(&v->settled);
 	mutex_unlock(&v->table_lock);

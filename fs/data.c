@@ -28,6 +28,7 @@ fs_read(struct fs_handle *h, void *buffer, uint64_t offset, uint32_t length, uin
 		return st;
 	if (fs_message_rsp(&m)->information > length)
 		return STATUS_INTERNAL_ERROR;
+	atomic_store_explicit(&h->was_read, true, memory_order_relaxed);
 	*ret_done = fs_message_rsp(&m)->information;
 	return st;
 }

@@ -391,7 +391,10 @@ fs_enumerate(struct fs_handle *h, const struct fs_dir_marker *marker, fs_dir_emi
 	struct position at = position_of_marker(h->volume, marker);
 	NTSTATUS st = check_handle(h);
 
-	return NT_SUCCESS(st) ? walk_from(h, NULL, &at, emit, ctx, ret_end) : st;
+	if (!NT_SUCCESS(st))
+		return st;
+	atomic_store_explicit(&h->was_read, true, memory_order_relaxed);
+	return walk_from(h, NULL, &at, emit, ctx, ret_end);
 }
 
 /* ------------------------------------------------------------------ NtQueryDirectoryFile */

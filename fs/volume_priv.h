@@ -102,6 +102,8 @@ struct fs_node {
 	struct list stream_link;
 	struct list entries;
 	unsigned n_handles; /* not cleaned up */
+	unsigned n_open;    /* handles not closed: user_context is good while there is one */
+	unsigned n_overwriting;
 	struct fs_share share;
 	unsigned main_deny_delete;   /* opens of this main file granted DELETE */
 	unsigned stream_deny_delete; /* streams' opens with data access that do not share DELETE */
@@ -146,11 +148,11 @@ struct fs_handle {
 	bool posix, kernel_mode;
 	bool is_stream;
 	bool delete_on_close;
-	bool cleaned;
 	/* written under the node's op_lock, exclusive */
 	bool posix_delete;
 	NTSTATUS disposition_status; /* of the last refused plain delete */
 	bool modified, set_metadata, set_security;
+	atomic_bool was_read; /* by any thread, for cleanup */
 	bool set_attributes, set_last_access, set_last_write, set_change;
 	struct mutex scan_lock;
 	struct fs_scan scan; /* scan_lock */
@@ -263,6 +265,13 @@ struct fs_node *fs_node_create(struct fs_volume *volume, struct fs_node *main, u
 	REQUIRES(&volume->table_lock);
 /* Gives an entry its node. */
 void fs_entry_set_node(struct fs_entry *entry, struct fs_node *node);
+/* A stream's main file may have got a new node while the stream had only closing handles. */
+void fs_node_set_main(struct fs_volume *volume, struct fs_node *node, struct fs_node *main)
+	REQUIRES(&volume->table_lock);
+/* A handle goes. With a node's last handle its names let it go: the program may forget
+ * user_context with the Close that the caller sends next, and opens under way bring their own. */
+void fs_node_release(struct fs_volume *volume, struct fs_handle *handle)
+	REQUIRES(&volume->table_lock);
 /* Drops the names of a deleted file's streams from the table. */
 void fs_node_detach_streams(struct fs_volume *volume, struct fs_node *node)
 	REQUIRES(&volume->table_lock);
