@@ -17,6 +17,34 @@ struct radix {
 	void *child[FANOUT];
 };
 
+/* pages: bit N is set when page N was written or reserved; others read zeros and are holes. */
+struct chunk {
+	uint32_t pages;
+	_Alignas(16) uint8_t bytes[];
+};
+
+static uint32_t
+page_mask(size_t at, size_t n)
+{
+	uint32_t first = (uint32_t)(at / DATA_PAGE), last = (uint32_t)((at + n - 1) / DATA_PAGE);
+
+	return (uint32_t)(((uint64_t)2 << last) - ((uint64_t)1 << first));
+}
+
+static void
+set_pages(struct data *d, struct chunk *c, uint32_t mask)
+{
+	d->n_pages += (unsigned)__builtin_popcount(mask & ~c->pages);
+	c->pages |= mask;
+}
+
+static void
+clear_pages(struct data *d, struct chunk *c, uint32_t mask)
+{
+	d->n_pages -= (unsigned)__builtin_popcount(mask & c->pages);
+	c->pages &= ~mask;
+}
+
 static bool
 budget_take(struct data_budget *b, uint64_t bytes)
 {
@@ -33,7 +61,7 @@ budget_take(struct data_budget *b, uint64_t bytes)
 static void
 account(struct data *d, int64_t bytes)
 {
-	d->allocated += (uint64_t)bytes;
+	d->charged += (uint64_t)bytes;
 	if (bytes < 0)
 		__atomic_fetch_sub((uint64_t *)&d->budget->used, (uint64_t)-bytes,
 				   __ATOMIC_RELAXED);
@@ -59,7 +87,7 @@ slot_of(uint64_t offset, unsigned height)
 	return (size_t)(offset >> (DATA_CHUNK_BITS + (height - 1) * FANOUT_BITS)) & (FANOUT - 1);
 }
 
-static uint8_t *
+static struct chunk *
 find_chunk(const struct data *d, uint64_t offset)
 {
 	void *p = d->root;
@@ -83,13 +111,16 @@ grow_small(struct data *d, size_t cap)
 		return true;
 	if (!budget_take(d->budget, new_cap - d->small_cap))
 		return false;
-	uint8_t *chunk = realloc(d->root, new_cap);
+	bool is_new = !d->root;
+	struct chunk *chunk = realloc(d->root, sizeof(*chunk) + new_cap);
 	if (!chunk) {
 		__atomic_fetch_sub((uint64_t *)&d->budget->used, new_cap - d->small_cap,
 				   __ATOMIC_RELAXED);
 		return false;
 	}
-	memset(chunk + d->small_cap, 0, new_cap - d->small_cap);
+	if (is_new)
+		chunk->pages = 0;
+	memset(chunk->bytes + d->small_cap, 0, new_cap - d->small_cap);
 	account(d, (int64_t)(new_cap - d->small_cap));
 	d->root = chunk;
 	d->small_cap = new_cap;
@@ -116,7 +147,7 @@ grow_height(struct data *d, uint64_t offset)
 }
 
 /* The chunk that holds offset, made if absent; for a lone chunk 0, at least need bytes of it. */
-static uint8_t *
+static struct chunk *
 make_chunk(struct data *d, uint64_t offset, size_t need)
 {
 	if (!grow_height(d, offset))
@@ -132,7 +163,7 @@ make_chunk(struct data *d, uint64_t offset, size_t need)
 	if (!*pp) {
 		if (!budget_take(d->budget, DATA_CHUNK))
 			return NULL;
-		*pp = calloc(1, DATA_CHUNK);
+		*pp = calloc(1, sizeof(struct chunk) + DATA_CHUNK);
 		if (!*pp) {
 			__atomic_fetch_sub((uint64_t *)&d->budget->used, DATA_CHUNK,
 					   __ATOMIC_RELAXED);
@@ -157,13 +188,13 @@ data_read(const struct data *d, void *dst, uint64_t offset, size_t length)
 	while (length > 0) {
 		size_t at = (size_t)(offset & (DATA_CHUNK - 1));
 		size_t n = DATA_CHUNK - at < length ? DATA_CHUNK - at : length;
-		const uint8_t *chunk = find_chunk(d, offset);
+		const struct chunk *chunk = find_chunk(d, offset);
 		size_t have = chunk && at < chunk_cap(d) ? chunk_cap(d) - at : 0;
 
 		if (have > n)
 			have = n;
 		if (have)
-			memcpy(out, chunk + at, have);
+			memcpy(out, chunk->bytes + at, have);
 		memset(out + have, 0, n - have);
 		out += n;
 		offset += n;
@@ -179,11 +210,12 @@ data_write(struct data *d, const void *src, uint64_t offset, size_t length)
 	while (length > 0) {
 		size_t at = (size_t)(offset & (DATA_CHUNK - 1));
 		size_t n = DATA_CHUNK - at < length ? DATA_CHUNK - at : length;
-		uint8_t *chunk = make_chunk(d, offset, at + n);
+		struct chunk *chunk = make_chunk(d, offset, at + n);
 
 		if (!chunk)
 			return false;
-		memcpy(chunk + at, in, n);
+		memcpy(chunk->bytes + at, in, n);
+		set_pages(d, chunk, page_mask(at, n));
 		in += n;
 		offset += n;
 		length -= n;
@@ -204,6 +236,7 @@ free_range(struct data *d, void **pp, unsigned height, uint64_t base, uint64_t f
 
 		if (base < from || base + DATA_CHUNK > to)
 			return;
+		clear_pages(d, *pp, UINT32_MAX);
 		free(*pp);
 		*pp = NULL;
 		account(d, -(int64_t)bytes);
@@ -232,15 +265,21 @@ free_range(struct data *d, void **pp, unsigned height, uint64_t base, uint64_t f
 static void
 zero_in_chunk(struct data *d, uint64_t from, uint64_t to)
 {
-	uint8_t *chunk = find_chunk(d, from);
+	struct chunk *chunk = find_chunk(d, from);
 	size_t at = (size_t)(from & (DATA_CHUNK - 1));
+	size_t first = (at + DATA_PAGE - 1) & ~(size_t)(DATA_PAGE - 1);
+	size_t last = (at + (size_t)(to - from)) & ~(size_t)(DATA_PAGE - 1);
 
-	if (!chunk || at >= chunk_cap(d))
+	if (!chunk)
+		return;
+	if (first < last) /* whole pages become holes */
+		clear_pages(d, chunk, page_mask(first, last - first));
+	if (at >= chunk_cap(d))
 		return;
 	size_t n = (size_t)(to - from);
 	if (n > chunk_cap(d) - at)
 		n = chunk_cap(d) - at;
-	memset(chunk + at, 0, n);
+	memset(chunk->bytes + at, 0, n);
 }
 
 void
@@ -283,11 +322,13 @@ data_reserve(struct data *d, uint64_t offset, uint64_t length)
 
 	while (offset < end) {
 		uint64_t next = (offset | (DATA_CHUNK - 1)) + 1;
-		size_t need = (size_t)((next < end ? next : end) -
-				       (offset & ~(uint64_t)(DATA_CHUNK - 1)));
+		size_t at = (size_t)(offset & (DATA_CHUNK - 1));
+		size_t n = (size_t)((next < end ? next : end) - offset);
+		struct chunk *chunk = make_chunk(d, offset, at + n);
 
-		if (!make_chunk(d, offset, need))
+		if (!chunk)
 			return false;
+		set_pages(d, chunk, page_mask(at, n));
 		offset = next;
 	}
 	return true;
@@ -313,18 +354,45 @@ next_chunk(void *p, unsigned height, uint64_t base, uint64_t offset)
 	return UINT64_MAX;
 }
 
+static bool
+page_is_set(const struct data *d, uint64_t offset)
+{
+	const struct chunk *chunk = find_chunk(d, offset);
+
+	return chunk && (chunk->pages >> ((offset & (DATA_CHUNK - 1)) / DATA_PAGE) & 1);
+}
+
+/* First written page at or after offset, or UINT64_MAX. */
+static uint64_t
+next_page(const struct data *d, uint64_t offset, uint64_t end)
+{
+	while (offset < end) {
+		uint64_t start = next_chunk(d->root, d->height, 0, offset);
+
+		if (start == UINT64_MAX)
+			return UINT64_MAX;
+		if (offset < start)
+			offset = start;
+		uint64_t behind = start + DATA_CHUNK;
+		for (; offset < behind; offset = (offset | (DATA_PAGE - 1)) + 1)
+			if (page_is_set(d, offset))
+				return offset;
+	}
+	return UINT64_MAX;
+}
+
 bool
 data_next_range(const struct data *d, uint64_t offset, uint64_t end, uint64_t *ret_start,
 		uint64_t *ret_end)
 {
-	uint64_t start = next_chunk(d->root, d->height, 0, offset);
+	uint64_t start = next_page(d, offset, end);
 
-	if (start == UINT64_MAX || start >= end)
+	if (start >= end)
 		return false;
-	uint64_t stop = start + DATA_CHUNK;
-	while (stop < end && find_chunk(d, stop))
-		stop += DATA_CHUNK;
-	*ret_start = start > offset ? start : offset;
+	uint64_t stop = (start | (DATA_PAGE - 1)) + 1;
+	while (stop < end && page_is_set(d, stop))
+		stop += DATA_PAGE;
+	*ret_start = start;
 	*ret_end = stop < end ? stop : end;
 	return true;
 }

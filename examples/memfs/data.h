@@ -9,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DATA_CHUNK_BITS = 16, DATA_CHUNK = 1 << DATA_CHUNK_BITS };
+enum {
+	DATA_CHUNK_BITS = 16,
+	DATA_CHUNK = 1 << DATA_CHUNK_BITS,
+	DATA_PAGE = 4096 /* grain of holes */
+};
 
 /* Counts bytes of all files of a volume against a limit; shared by its data objects. */
 struct data_budget {
@@ -20,7 +24,8 @@ struct data_budget {
 struct data {
 	struct data_budget *budget;
 	uint64_t size;      /* of the file */
-	uint64_t allocated; /* bytes of memory its chunks take */
+	uint64_t charged;   /* bytes of memory its chunks take, of the budget */
+	uint64_t n_pages;   /* 4 KiB pages that were written or reserved */
 	void *root;         /* chunk, or radix node when height > 0; NULL: nothing */
 	unsigned height;
 	size_t small_cap;   /* capacity of chunk 0 while it is the only one, a power of two */
@@ -39,7 +44,7 @@ void data_set_size(struct data *d, uint64_t size);
 bool data_reserve(struct data *d, uint64_t offset, uint64_t length);
 /* The range reads zeros; whole chunks give their memory back. */
 void data_punch(struct data *d, uint64_t offset, uint64_t length);
-/* First range with memory that ends after *offset and starts before end: true and its bounds. */
+/* First range of written or reserved pages that meets [offset, end): true and its bounds. */
 bool data_next_range(const struct data *d, uint64_t offset, uint64_t end, uint64_t *ret_start,
 		     uint64_t *ret_end);
 

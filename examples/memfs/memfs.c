@@ -18,13 +18,13 @@ static uint64_t
 allocation_of(const struct stream *s)
 {
 	uint64_t rounded = (s->data.size + SECTOR - 1) & ~(uint64_t)(SECTOR - 1);
-	uint64_t have = (s->data.allocated + SECTOR - 1) & ~(uint64_t)(SECTOR - 1);
+	uint64_t written = s->data.n_pages * DATA_PAGE;
 	uint64_t reserved = (s->reserved + SECTOR - 1) & ~(uint64_t)(SECTOR - 1);
 
-	/* A hole takes nothing; the rest of a chunk behind the end is not the file's. */
-	if (have > rounded)
-		have = rounded;
-	return have > reserved ? have : reserved;
+	/* A hole takes nothing; the rest of the last page is not the file's. */
+	if (written > rounded)
+		written = rounded;
+	return written > reserved ? written : reserved;
 }
 
 void

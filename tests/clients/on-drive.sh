@@ -55,11 +55,11 @@ trap cleanup EXIT
 trap 'exit 143' INT TERM
 
 case $program in
-memfs) server_command=("$build/examples/memfs/memfs" -f "$work/drive" -o "$options") ;;
+memfs) server_command=("$build/examples/memfs/memfs" --foreground "$work/drive" -o "$options") ;;
 passthrough)
-	server_command=("$build/examples/passthrough/passthrough" -f "$work/backing" "$work/drive" -o "$options")
+	server_command=("$build/examples/passthrough/passthrough" --foreground "$work/backing" "$work/drive" -o "$options")
 	;;
-*) server_command=("$program" -f "$work/drive" -o "$options") ;;
+*) server_command=("$program" --foreground "$work/drive" -o "$options") ;;
 esac
 "${server_command[@]}" 2>"$work/server.log" </dev/null &
 server=$!
