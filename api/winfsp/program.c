@@ -204,8 +204,13 @@ wait_for_end(struct life *life)
 {
 	struct pollfd p[] = {{.fd = life->signal_fd, .events = POLLIN},
 			     {.fd = life->stop_fd, .events = POLLIN}};
+	struct signalfd_siginfo taken;
 
 	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+		;
+	/* What is taken here is not delivered again when signals are unblocked. */
+	while ((p[0].revents & POLLIN) &&
+	       read(life->signal_fd, &taken, sizeof(taken)) < 0 && errno == EINTR)
 		;
 	unblock_signals();
 	fsp_tell_manager("STOPPING=1");
