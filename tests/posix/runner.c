@@ -84,7 +84,7 @@ missing(const struct posix_case *c)
 
 /* ---- the child ---- */
 
-static _Noreturn void
+static int
 child_main(const struct posix_case *c, const char *name)
 {
 	struct rlimit no_core = {0};
@@ -106,7 +106,7 @@ child_main(const struct posix_case *c, const char *name)
 		c->run();
 	else
 		c->run_arg(c->arg);
-	_exit(OUTCOME_PASSED);
+	return OUTCOME_PASSED;
 }
 
 /* ---- the parent ---- */
@@ -173,51 +173,21 @@ outcome_from_status(struct result *r, int status)
 	}
 }
 
-static void
-run_child(const struct posix_case *c, const char *name, struct result *r)
-{
-	int status = 0;
-	pid_t pid;
-
-	memset(shared, 0, sizeof(*shared));
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0) {
-		outcome_set(r, OUTCOME_FAILED, "fork failed");
-		return;
-	}
-	if (pid == 0) {
-		setpgid(0, 0);
-		child_main(c, name);
-	}
-	setpgid(pid, pid);
-	if (wait_child(pid, CASE_TIMEOUT_MS, &status)) {
-		outcome_from_status(r, status);
-		kill(-pid, SIGKILL); /* helpers that the case left behind */
-		return;
-	}
-	kill(-pid, SIGKILL);
-	outcome_set(r, OUTCOME_FAILED,
-		    wait_child(pid, DEATH_TIMEOUT_MS, &status)
-			    ? "did not end within 20 s"
-			    : "did not end within 20 s and cannot be killed");
-}
-
 static int
 case_dir_create(const struct posix_case *c, const char *name)
 {
 	if (mkdirat(base_fd, name, 0700) != 0)
-		return -errno;
+		return errno;
 	if (env.root && (c->needs & AS_USER) != 0 &&
 	    fchownat(base_fd, name, uid_a(), gid_a(), 0) != 0)
-		return -errno;
+		return errno;
 	return fchmodat(base_fd, name, (c->needs & AS_USER) != 0 ? 0755 : 0777, 0) != 0
-		       ? -errno
+		       ? errno
 		       : 0;
 }
 
 static int
-case_dir_remove(const char *name)
+case_dir_remove(const struct posix_case *c, const char *name)
 {
 	int fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err;
@@ -228,20 +198,74 @@ case_dir_remove(const char *name)
 		fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd < 0)
-		return -errno;
+		return errno;
 	fchmod(fd, 0700);
-	err = tree_clear(fd);
+	err = -tree_clear(fd);
 	close(fd);
 	if (unlinkat(base_fd, name, AT_REMOVEDIR) != 0 && err == 0)
-		err = -errno;
+		err = errno;
 	return err;
+}
+
+typedef int step(const struct posix_case *c, const char *name);
+
+/*
+ * Runs step(c, name) in a child in a process group of its own and ends what is left of
+ * the group: the runner itself never waits for the file system under test. False when the
+ * child did not end in time; else ret_status is as from waitpid.
+ */
+static bool
+run_step(step *fn, const struct posix_case *c, const char *name, int *ret_status)
+{
+	pid_t pid;
+	bool ended;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		perror("posix-suite: fork");
+		exit(2);
+	}
+	if (pid == 0) {
+		setpgid(0, 0);
+		_exit(fn(c, name));
+	}
+	setpgid(pid, pid);
+	ended = wait_child(pid, CASE_TIMEOUT_MS, ret_status);
+	kill(-pid, SIGKILL);
+	if (!ended)
+		wait_child(pid, DEATH_TIMEOUT_MS, &(int){0});
+	return ended;
+}
+
+static void
+run_child(const struct posix_case *c, const char *name, struct result *r)
+{
+	int status = 0;
+
+	memset(shared, 0, sizeof(*shared));
+	if (run_step(child_main, c, name, &status))
+		outcome_from_status(r, status);
+	else
+		outcome_set(r, OUTCOME_FAILED, "did not end within 20 s");
+}
+
+/* A step that answers with an errno: that, negative. */
+static int
+guarded(step *fn, const struct posix_case *c, const char *name)
+{
+	int status = 0;
+
+	if (!run_step(fn, c, name, &status))
+		return -ETIMEDOUT;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
 /* A passed case that cannot be cleaned up did not pass: its file system is stuck. */
 static void
 clean(const char *name, struct result *r)
 {
-	int err = case_dir_remove(name);
+	int err = guarded(case_dir_remove, r->c, name);
 	char text[128];
 
 	if (err == 0 || r->outcome == OUTCOME_FAILED)
@@ -283,7 +307,7 @@ runner_run(const struct posix_case *c, struct result *ret_result)
 		return;
 	}
 	snprintf(name, sizeof(name), "%u", serial++);
-	err = case_dir_create(c, name);
+	err = guarded(case_dir_create, c, name);
 	if (err != 0) {
 		outcome_set(ret_result, OUTCOME_FAILED, "its directory cannot be made: ");
 		strcat(ret_result->text, error_name(-err));
@@ -338,7 +362,7 @@ users_init(void)
 {
 	const struct posix_case probe = {.needs = AS_ROOT, .run = probe_users};
 	struct result r = {.c = &probe};
-	int err = case_dir_create(&probe, "probe");
+	int err = guarded(case_dir_create, &probe, "probe");
 
 	if (err != 0)
 		return err;
@@ -348,7 +372,7 @@ users_init(void)
 	if (!env.users)
 		fprintf(stderr, "posix-suite: other users cannot work here: %s\n",
 			r.text);
-	return case_dir_remove("probe");
+	return guarded(case_dir_remove, &probe, "probe");
 }
 
 int
@@ -360,13 +384,15 @@ runner_init(void)
 
 	if (err != 0)
 		return err;
-	signals_waited_for(&waited);
-	sigprocmask(SIG_BLOCK, &waited, NULL);
 	err = base_create();
 	if (err != 0)
 		return err;
 	if (fstatvfs(base_fd, &fs) == 0)
 		env.mount_flags = fs.f_flag;
+	/* Blocked only now: a file system that answers nothing must not make us immortal.
+	 */
+	signals_waited_for(&waited);
+	sigprocmask(SIG_BLOCK, &waited, NULL);
 	return env.root ? users_init() : 0;
 }
 
@@ -380,9 +406,12 @@ void
 runner_fini(void)
 {
 	char path[4096];
+	sigset_t none;
 
 	if (base_fd < 0)
 		return;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	tree_clear(base_fd);
 	close(base_fd);
 	snprintf(path, sizeof(path), "%s/%s", env.dir, base_name);
