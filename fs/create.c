@@ -338,24 +338,49 @@ information_valid(const struct create *c, uint32_t information)
 	return information <= FILE_OVERWRITTEN;
 }
 
-/* On volumes with hard links the file decides, not the name, which node an entry has. */
+static bool
+will_overwrite(const struct create *c)
+{
+	uint32_t information = fs_message_rsp(c->m)->information;
+
+	return !(c->params->flags & FS_OPEN_TARGET_DIRECTORY) &&
+	       (information == FILE_OVERWRITTEN || information == FILE_SUPERSEDED);
+}
+
+/* The open under way goes on with another entry. */
+static struct fs_entry *
+change_entry(struct create *c, struct fs_entry *to) REQUIRES(&c->v->table_lock)
+{
+	struct fs_entry *from = c->entry;
+
+	to->refs++;
+	to->n_opening++;
+	if (--from->n_opening == 0 && from->deleting)
+		cond_broadcast(&c->v->settled);
+	fs_entry_unref(c->v, from);
+	return to;
+}
+
+/*
+ * On volumes with hard links the file decides, not the name, which node an entry has. A name that
+ * leads to another file now gets a new entry; the old file's handles keep the old one.
+ */
 static struct fs_entry *
 entry_for_index(struct create *c, uint64_t index) REQUIRES(&c->v->table_lock)
 {
-	struct fs_entry *e = c->entry, *fresh;
+	struct fs_entry *e = c->entry;
 
-	if (!e->node || e->node->index == index || index == 0 || !e->in_table || c->handle->main)
+	if (index == 0 || c->handle->main || !e->node || e->node->index == index)
 		return e;
-	/* The name leads to another file now: the old one's handles keep the old entry. */
-	fs_entry_detach(c->v, e);
-	fresh = fs_entry_create(c->v, c->name, c->n_key, e->hash);
-	if (!fresh)
-		return NULL;
-	fresh->refs++;
-	fresh->n_opening++;
-	e->n_opening--;
-	fs_entry_unref(c->v, e);
-	return fresh;
+	if (!e->in_table)
+		e = fs_entry_find(c->v, c->name, c->n_key, c->entry->hash);
+	if (e && e->node && e->node->index != index) {
+		fs_entry_detach(c->v, e);
+		e = NULL;
+	}
+	if (!e)
+		e = fs_entry_create(c->v, c->name, c->n_key, c->entry->hash);
+	return e ? change_entry(c, e) : NULL;
 }
 
 /* The stream's node where another of the main file's names has opened it. */
@@ -380,26 +405,55 @@ find_stream_node(struct create *c, struct fs_node *main) REQUIRES(&c->v->table_l
 	return NULL;
 }
 
+/* The node that the opened file has already, under this name or another. */
 static struct fs_node *
-find_or_make_node(struct create *c) REQUIRES(&c->v->table_lock)
+find_node(struct create *c) REQUIRES(&c->v->table_lock)
+{
+	uint64_t index = fs_message_rsp(c->m)->create.info.index_number;
+
+	if (c->entry->node || !c->v->by_index)
+		return c->entry->node;
+	if (c->handle->main)
+		return find_stream_node(c, c->handle->main->node);
+	return index != 0 ? fs_node_by_index(c->v, index) : NULL;
+}
+
+/* Gives c->entry its node. */
+static NTSTATUS
+settle_node(struct create *c) REQUIRES(&c->v->table_lock)
 {
 	struct fs_rsp *rsp = fs_message_rsp(c->m);
-	struct fs_node *main = c->handle->main ? c->handle->main->node : NULL;
-	uint64_t index = rsp->create.info.index_number;
-	struct fs_node *node = NULL;
+	struct fs_node *main = c->handle->main ? c->handle->main->node : NULL, *node;
 
-	if (c->v->by_index)
-		node = main ? find_stream_node(c, main) :
-			      index != 0 ? fs_node_by_index(c->v, index) : NULL;
+	for (;;) {
+		if (c->v->by_index) {
+			struct fs_entry *e = entry_for_index(c, rsp->create.info.index_number);
+
+			if (!e)
+				return STATUS_INSUFFICIENT_RESOURCES;
+			c->entry = e;
+		}
+		node = find_node(c);
+		if (!node || node->n_overwriting == 0)
+			break;
+		cond_wait(&c->v->settled, &c->v->table_lock);
+	}
 	c->is_new = !node;
-	if (node)
-		return node;
-	node = fs_node_create(c->v, main, index);
-	if (!node)
-		return NULL;
-	node->user_context = rsp->create.ctx.user_context;
-	node->is_directory = !main && (rsp->create.info.attributes & FILE_ATTRIBUTE_DIRECTORY);
-	return node;
+	if (!node) {
+		node = fs_node_create(c->v, main, rsp->create.info.index_number);
+		if (!node)
+			return STATUS_INSUFFICIENT_RESOURCES;
+		node->user_context = rsp->create.ctx.user_context;
+		node->is_directory = !main && (rsp->create.info.attributes &
+					       FILE_ATTRIBUTE_DIRECTORY);
+	} else if (main) {
+		fs_node_set_main(c->v, node, main);
+	}
+	if (!c->entry->node) {
+		memcpy(c->entry->name, c->name, c->n_key * 2);
+		fs_entry_set_node(c->entry, node);
+	}
+	return STATUS_SUCCESS;
 }
 
 /* Share check, then the handle becomes part of entry and node (§7). */
@@ -418,22 +472,9 @@ attach_locked(struct create *c) REQUIRES(&c->v->table_lock)
 		request.main = h->main->node;
 		request.main_pending = h->main->entry->delete_pending;
 	}
-	if (c->v->by_index) {
-		struct fs_entry *e =
-			entry_for_index(c, fs_message_rsp(c->m)->create.info.index_number);
-
-		if (!e)
-			return STATUS_INSUFFICIENT_RESOURCES;
-		c->entry = e;
-	}
-	if (!c->entry->node) {
-		struct fs_node *node = find_or_make_node(c);
-
-		if (!node)
-			return STATUS_INSUFFICIENT_RESOURCES;
-		memcpy(c->entry->name, c->name, c->n_key * 2);
-		fs_entry_set_node(c->entry, node);
-	}
+	st = settle_node(c);
+	if (!NT_SUCCESS(st))
+		return st;
 	st = fs_share_check(c->entry, &request);
 	if (!NT_SUCCESS(st))
 		return st;
@@ -441,6 +482,9 @@ attach_locked(struct create *c) REQUIRES(&c->v->table_lock)
 	h->node = c->entry->node;
 	h->entry->n_handles++;
 	h->node->n_handles++;
+	h->node->n_open++;
+	if (will_overwrite(c))
+		h->node->n_overwriting++;
 	c->v->n_handles++;
 	fs_share_add(h);
 	return STATUS_SUCCESS;
@@ -453,8 +497,11 @@ attach(struct create *c)
 	NTSTATUS st = attach_locked(c);
 	if (--c->entry->n_opening == 0 && c->entry->deleting)
 		cond_broadcast(&c->v->settled);
-	if (!NT_SUCCESS(st)) /* the handle takes the reference over otherwise */
+	if (!NT_SUCCESS(st)) { /* the handle takes the reference over otherwise */
+		if (c->entry->node)
+			fs_node_retire(c->v, c->entry->node);
 		fs_entry_unref(c->v, c->entry);
+	}
 	mutex_unlock(&c->v->table_lock);
 	return st;
 }
@@ -543,9 +590,37 @@ response_sd(struct create *c)
 	return sd;
 }
 
+/* The handle leaves entry and node again: its overwriting has failed. */
+static void
+unattach(struct create *c)
+{
+	struct fs_handle *h = c->handle;
+
+	mutex_lock(&c->v->table_lock);
+	fs_share_remove(h);
+	h->entry->n_handles--;
+	h->node->n_handles--;
+	h->node->n_overwriting--;
+	fs_node_release(c->v, h);
+	cond_broadcast(&c->v->settled);
+	mutex_unlock(&c->v->table_lock);
+}
+
+static void
+overwrite_done(struct create *c)
+{
+	mutex_lock(&c->v->table_lock);
+	c->handle->node->n_overwriting--;
+	cond_broadcast(&c->v->settled);
+	mutex_unlock(&c->v->table_lock);
+}
+
+/* n_overwriting was counted by attach: until this is over no open joins the node, whose context
+ * the program closes when it refuses. */
 static NTSTATUS
 run_overwrite(struct create *c, struct fs_rsp *rsp)
 {
+	struct fs_context ctx = fs_handle_context(c->handle);
 	uint32_t keep = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
 	uint32_t lost = rsp->create.info.attributes & ~c->params->attributes & keep;
 	NTSTATUS st = STATUS_ACCESS_DENIED;
@@ -556,23 +631,17 @@ run_overwrite(struct create *c, struct fs_rsp *rsp)
 				  &c->result->info);
 		close_it = false; /* the program has closed the context when this failed */
 	}
-	if (NT_SUCCESS(st))
+	if (NT_SUCCESS(st)) {
+		overwrite_done(c);
 		return st;
-	struct fs_volume *v = c->v;
-	struct fs_handle *h = c->handle;
-	struct fs_context ctx = fs_handle_context(h);
-	mutex_lock(&v->table_lock);
-	fs_share_remove(h);
-	h->entry->n_handles--;
-	h->node->n_handles--;
-	mutex_unlock(&v->table_lock);
+	}
+	unattach(c);
 	if (close_it)
-		fs_send_close(v, ctx);
-	mutex_lock(&v->table_lock);
-	fs_entry_unref(v, h->entry);
-	if (--v->n_handles == 0)
-		cond_broadcast(&v->settled);
-	mutex_unlock(&v->table_lock);
+		fs_send_close(c->v, ctx);
+	mutex_lock(&c->v->table_lock);
+	if (--c->v->n_handles == 0)
+		cond_broadcast(&c->v->settled);
+	mutex_unlock(&c->v->table_lock);
 	return st;
 }
 
@@ -590,8 +659,7 @@ finish_open(struct create *c)
 	if (c->handle->is_stream)
 		c->result->info.attributes &= ~FILE_ATTRIBUTE_DIRECTORY;
 	c->result->disable_cache = rsp->create.flags & FS_RSP_DISABLE_CACHE;
-	if (!(c->params->flags & FS_OPEN_TARGET_DIRECTORY) &&
-	    (information == FILE_OVERWRITTEN || information == FILE_SUPERSEDED)) {
+	if (will_overwrite(c)) {
 		st = run_overwrite(c, rsp);
 		if (!NT_SUCCESS(st))
 			return st;

@@ -1,19 +1,28 @@
 /* Names as NT has them: validity, normalisation, and how two names stand to each other. */
-#include <string.h>
 #include "fs/volume_priv.h"
 
-/* Below 80h: what an NTFS name may hold, without wildcards. */
+enum { NO_FILE = 1, NO_STREAM = 2, NOWHERE = NO_FILE | NO_STREAM };
+
+/*
+ * What may not stand in an NTFS name, below 80h, and in a stream's: the latter may hold control
+ * characters, quotes, wildcards. A table, since every lookup passes here.
+ */
+static const uint8_t forbidden[0x80] = {
+	[0] = NOWHERE, [0x01 ... 0x1f] = NO_FILE,
+	['"'] = NO_FILE, ['*'] = NO_FILE, ['<'] = NO_FILE, ['>'] = NO_FILE, ['?'] = NO_FILE,
+	['|'] = NO_FILE, ['/'] = NOWHERE, [':'] = NOWHERE, ['\\'] = NOWHERE,
+};
+
 static bool
 is_file_unit(uint16_t c)
 {
-	return c >= 0x80 || (c >= 0x20 && !strchr("\"*/:<>?\\|", c));
+	return c >= 0x80 || !(forbidden[c] & NO_FILE);
 }
 
-/* A stream name may hold more: control characters, quotes, wildcards. */
 static bool
 is_stream_unit(uint16_t c)
 {
-	return c >= 0x80 || (c != 0 && !strchr("/:\\", c));
+	return c >= 0x80 || !(forbidden[c] & NO_STREAM);
 }
 
 /* After the second colon stands "$DATA" in any case, and nothing else. */
@@ -32,7 +41,8 @@ normalise_stream(const struct fs_volume *volume, const uint16_t *name, size_t n_
 {
 	size_t end = colon + 1;
 
-	if (!(volume->params.flags & FS_VOL_NAMED_STREAMS) || (name[colon - 1] == '\\' && colon > 1))
+	if (!(volume->params.flags & FS_VOL_NAMED_STREAMS) ||
+	    (name[colon - 1] == '\\' && colon > 1))
 		return STATUS_OBJECT_NAME_INVALID;
 	while (end < n_units && is_stream_unit(name[end]))
 		end++;

@@ -178,7 +178,7 @@ fs_device_control(struct fs_handle *h, uint32_t code, const void *in, uint32_t i
 	req->device_control.output_length = out_cap;
 	if (in_size > 0 && !fs_message_put(&m, in, in_size, &req->device_control.buffer))
 		return STATUS_INVALID_BUFFER_SIZE;
-	rwlock_lock(&h->node->op_lock);
+	rwlock_lock_shared(&h->node->op_lock);
 	st = fs_message_send(h->volume, &m);
 	rwlock_unlock(&h->node->op_lock);
 	if (!NT_SUCCESS(st))

@@ -195,19 +195,25 @@ fs_node_create(struct fs_volume *v, struct fs_node *main, uint64_t index)
 }
 
 static void
+node_unindex(struct fs_volume *v, struct fs_node *node) REQUIRES(&v->table_lock)
+{
+	struct fs_node **link = index_bucket(v->by_index_table, v->n_buckets, node->index);
+
+	if (!node->indexed)
+		return;
+	while (*link != node)
+		link = &(*link)->next_by_index;
+	*link = node->next_by_index;
+	node->indexed = false;
+}
+
+static void
 node_unref(struct fs_volume *v, struct fs_node *node) REQUIRES(&v->table_lock)
 {
 	assert(node->refs > 0);
 	if (--node->refs > 0)
 		return;
-	if (node->indexed) {
-		struct fs_node **link =
-			index_bucket(v->by_index_table, v->n_buckets, node->index);
-
-		while (*link != node)
-			link = &(*link)->next_by_index;
-		*link = node->next_by_index;
-	}
+	node_unindex(v, node);
 	list_remove(&node->stream_link);
 	if (node->main)
 		node_unref(v, node->main);
@@ -238,6 +244,43 @@ fs_entry_set_node(struct fs_entry *e, struct fs_node *node)
 	e->node = node;
 	node->refs++;
 	list_insert(&node->entries, &e->node_link);
+}
+
+void
+fs_node_set_main(struct fs_volume *v, struct fs_node *node, struct fs_node *main)
+{
+	struct fs_node *old = node->main;
+
+	if (old == main)
+		return;
+	list_remove(&node->stream_link);
+	main->refs++;
+	node->main = main;
+	list_insert(&main->streams, &node->stream_link);
+	node_unref(v, old);
+}
+
+void
+fs_node_retire(struct fs_volume *v, struct fs_node *node)
+{
+	if (node->n_open > 0)
+		return;
+	node->refs++;
+	node_unindex(v, node);
+	list_for_each_safe(p, next, &node->entries) {
+		list_remove(p);
+		list_entry(p, struct fs_entry, node_link)->node = NULL;
+		node_unref(v, node);
+	}
+	node_unref(v, node);
+}
+
+void
+fs_node_release(struct fs_volume *v, struct fs_handle *h)
+{
+	h->node->n_open--;
+	fs_node_retire(v, h->node);
+	fs_entry_unref(v, h->entry);
 }
 
 void

@@ -268,8 +268,11 @@ void fs_entry_set_node(struct fs_entry *entry, struct fs_node *node);
 /* A stream's main file may have got a new node while the stream had only closing handles. */
 void fs_node_set_main(struct fs_volume *volume, struct fs_node *node, struct fs_node *main)
 	REQUIRES(&volume->table_lock);
-/* A handle goes. With a node's last handle its names let it go: the program may forget
- * user_context with the Close that the caller sends next, and opens under way bring their own. */
+/* A node without handles: its names let it go. The program may forget user_context with the Close
+ * that the caller sends next, and opens under way bring their own. */
+void fs_node_retire(struct fs_volume *volume, struct fs_node *node)
+	REQUIRES(&volume->table_lock);
+/* A handle goes, and its node when it was the last one. */
 void fs_node_release(struct fs_volume *volume, struct fs_handle *handle)
 	REQUIRES(&volume->table_lock);
 /* Drops the names of a deleted file's streams from the table. */

@@ -94,6 +94,11 @@ make_file(struct fake *f, const struct fs_req *req, const char *name, struct fak
 	char parent[FAKE_NAME];
 	struct fake_file *dir;
 
+	if (strchr(name, ':')) {
+		snprintf(parent, sizeof(parent), "%.*s", (int)strcspn(name, ":"), name);
+		if (!fake_find(f, parent))
+			return STATUS_OBJECT_NAME_NOT_FOUND;
+	}
 	parent_of(name, parent);
 	dir = fake_find(f, parent);
 	if (!dir)
@@ -261,6 +266,8 @@ do_rename(struct fake *f, struct fs_req *req, const char *name, struct fs_buf ne
 			return STATUS_ACCESS_DENIED;
 		target->names[0][0] = 0;
 	}
+	if (!same_name(f, name, to))
+		drop_streams(f, to);
 	move_names(f, name, to);
 	return STATUS_SUCCESS;
 }
