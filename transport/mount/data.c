@@ -172,7 +172,7 @@ door_fallocate(struct door *d, struct fusek_req *req)
 		st = reserve_plainly(h->fs, in->offset + in->length);
 	else
 		st = STATUS_NOT_SUPPORTED;
-	if (NT_SUCCESS(st))
+	if (NT_SUCCESS(st) && req->uid != 0)
 		door_kill_suidgid(d, h->node, h);
 	door_handle_put(&d->handles, h);
 	return NT_SUCCESS(st) ? 0 : -door_errno(st);

@@ -169,6 +169,12 @@ end_keeper(void *ctx, struct fs_handle *keeper)
 	door_close_handle(&keeper);
 }
 
+static void
+node_gone(void *ctx, struct door_node *node)
+{
+	door_close_handle(&node->keeper);
+}
+
 /* ---------------------------------------------------------------- configuration */
 
 static uint64_t
@@ -363,8 +369,8 @@ door_make(struct fs_volume *volume, const struct fs_door_params *p, struct fs_do
 	d->ended = p->ended;
 	d->ended_ctx = p->ctx;
 	fold = !(d->params.flags & FS_VOL_CASE_SENSITIVE);
-	if (door_nodes_init(&d->nodes, fold, fs_volume_has_kind(&d->params, FS_KIND_LINK), NULL,
-			    NULL) < 0) {
+	if (door_nodes_init(&d->nodes, fold, fs_volume_has_kind(&d->params, FS_KIND_LINK),
+			    node_gone, d) < 0) {
 		free(instance);
 		return door_fail(error, ENOMEM, "out of memory");
 	}

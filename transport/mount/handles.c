@@ -151,12 +151,13 @@ door_node_is_open(struct door_handles *t, struct door_node *node)
 }
 
 bool
-door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_handle *keeper)
+door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_handle *keeper,
+		     bool needs_handles)
 {
 	bool taken;
 
 	mutex_lock(&t->lock);
-	taken = node->n_handles != 0 && !node->keeper;
+	taken = (node->n_handles != 0 || !needs_handles) && !node->keeper;
 	if (taken)
 		node->keeper = keeper;
 	mutex_unlock(&t->lock);

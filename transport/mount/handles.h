@@ -59,10 +59,11 @@ void door_handle_put(struct door_handles *t, struct door_handle *h); /* NULL is 
 /* The kernel's RELEASE. */
 void door_handle_remove(struct door_handles *t, uint64_t fh);
 bool door_node_is_open(struct door_handles *t, struct door_node *node);
-/* Gives node its keeper; false: it has one, or no handle (the caller keeps it). */
+/* Gives node its keeper; false: it has one, or, unless handles are not needed, no handle (the
+ * caller keeps it). */
 bool door_node_set_keeper(struct door_handles *t, struct door_node *node,
-			  struct fs_handle *keeper);
-/* The keeper's handle and a counted handle that holds it in place, or false. */
+			  struct fs_handle *keeper, bool needs_handles);
+/* The keeper and a counted handle that holds it in place (NULL: the node does), or false. */
 bool door_node_keeper(struct door_handles *t, struct door_node *node,
 		      struct fs_handle **ret_keeper, struct door_handle **ret_holder);
 size_t door_handles_count(struct door_handles *t);

@@ -55,7 +55,8 @@ struct door_node {
 	struct list handles; /* struct door_handle.of_node */
 	uint32_t n_handles;
 	/* A handle of the door's own that keeps a deleted node's metadata in reach while it is
-	 * open; ends with the node's last handle. */
+	 * open; ends with the node's last handle. A device, pipe or socket is open without our
+	 * knowledge: its keeper ends with the node. */
 	struct fs_handle *keeper;
 	enum door_io_mode io_mode;
 	uint32_t n_io; /* opens that io_mode binds */

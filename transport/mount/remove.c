@@ -44,15 +44,17 @@ door_keep_open_node(struct door *d, struct door_node *node, const struct door_pa
 	const uint32_t metadata = DOOR_READ_STATE | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA |
 				  WRITE_DAC | WRITE_OWNER;
 	const uint32_t data = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA;
+	uint32_t mode = door_node_shown(&d->nodes, node).mode;
+	bool special = mode != 0 && !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
 	struct fs_handle *keeper = NULL;
 
-	if (!door_node_is_open(&d->handles, node))
+	if (!special && !door_node_is_open(&d->handles, node))
 		return;
 	/* With data, so that the file can be opened again (/proc/PID/fd). */
 	if (door_open_kernel(d, path, metadata | data, &keeper) < 0 &&
 	    door_open_kernel(d, path, metadata, &keeper) < 0)
 		return; /* they work as far as the handles go */
-	if (!door_node_set_keeper(&d->handles, node, keeper))
+	if (!door_node_set_keeper(&d->handles, node, keeper, !special))
 		door_close_handle(&keeper);
 }
 
@@ -215,6 +217,29 @@ rename_errno(NTSTATUS st)
 	}
 }
 
+static bool
+find_any(void *ctx, const struct fs_dir_info *entry)
+{
+	size_t n = (entry->size - sizeof(*entry)) / sizeof(uint16_t);
+	bool dots = n <= 2 && entry->name[0] == '.' && entry->name[n - 1] == '.';
+
+	*(bool *)ctx |= !dots;
+	return dots;
+}
+
+/* NT denies access to a directory with open files in it; POSIX says first what is in the way. */
+static bool
+is_filled_directory(struct door *d, const struct victim *v)
+{
+	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
+	bool any = false, end;
+
+	if (!v->node || !S_ISDIR(door_node_shown(&d->nodes, v->node).mode) ||
+	    door_open_kernel(d, &v->path, FILE_LIST_DIRECTORY, &fs) < 0)
+		return false;
+	return NT_SUCCESS(fs_enumerate(fs, NULL, find_any, &any, &end)) && any;
+}
+
 /* A replaced file that is open, on a program that can only delete at the last close. */
 static int
 clear_target(struct door *d, struct fusek_req *req, struct victim *to)
@@ -304,6 +329,8 @@ rename_locked(struct door *d, struct fusek_req *req, struct victim *from, struct
 	if (err)
 		return err;
 	st = fs_rename_posix(fs, directory, to->name.units, to->name.n, flags);
+	if (st == STATUS_ACCESS_DENIED && flags == 0 && is_filled_directory(d, to))
+		return -ENOTEMPTY;
 	if (!NT_SUCCESS(st))
 		return -rename_errno(st);
 	door_node_rename(&d->nodes,
