@@ -209,12 +209,8 @@ fs_cleanup_held(struct fs_handle *h, bool rename_held)
 		report(&c);
 	}
 	free(c.name);
-	if (h->main) {
-		struct fs_handle *main = take(&h->main);
-
-		fs_cleanup_held(main, rename_held);
-		fs_close(main);
-	}
+	if (h->main)
+		fs_cleanup_held(h->main, rename_held);
 }
 
 void
@@ -233,10 +229,10 @@ fs_close(struct fs_handle *h)
 	fs_node_release(v, h);
 	mutex_unlock(&v->table_lock);
 	fs_send_close(v, ctx);
-	if (h->main) {
-		fs_cleanup_held(h->main, false);
+	/* Not earlier: while a stream lingers its main file's node must be the one that a deletion
+	 * of the main file finds, so that it takes the stream's name along. */
+	if (h->main)
 		fs_close(h->main);
-	}
 	if (h->token)
 		token_unref(h->token);
 	fs_scan_fini(&h->scan);

@@ -446,8 +446,6 @@ settle_node(struct create *c) REQUIRES(&c->v->table_lock)
 		node->user_context = rsp->create.ctx.user_context;
 		node->is_directory = !main && (rsp->create.info.attributes &
 					       FILE_ATTRIBUTE_DIRECTORY);
-	} else if (main) {
-		fs_node_set_main(c->v, node, main);
 	}
 	if (!c->entry->node) {
 		memcpy(c->entry->name, c->name, c->n_key * 2);

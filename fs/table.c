@@ -247,20 +247,6 @@ fs_entry_set_node(struct fs_entry *e, struct fs_node *node)
 }
 
 void
-fs_node_set_main(struct fs_volume *v, struct fs_node *node, struct fs_node *main)
-{
-	struct fs_node *old = node->main;
-
-	if (old == main)
-		return;
-	list_remove(&node->stream_link);
-	main->refs++;
-	node->main = main;
-	list_insert(&main->streams, &node->stream_link);
-	node_unref(v, old);
-}
-
-void
 fs_node_retire(struct fs_volume *v, struct fs_node *node)
 {
 	if (node->n_open > 0)

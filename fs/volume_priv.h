@@ -140,7 +140,7 @@ struct fs_handle {
 	struct fs_volume *volume;
 	struct fs_entry *entry;
 	struct fs_node *node;   /* entry->node */
-	struct fs_handle *main; /* hidden handle of a stream's main file, until cleanup */
+	struct fs_handle *main; /* hidden handle of a stream's main file */
 	struct token *token;    /* counted; may be NULL */
 	const void *door_tag;
 	uint64_t user_context2;
@@ -265,9 +265,6 @@ struct fs_node *fs_node_create(struct fs_volume *volume, struct fs_node *main, u
 	REQUIRES(&volume->table_lock);
 /* Gives an entry its node. */
 void fs_entry_set_node(struct fs_entry *entry, struct fs_node *node);
-/* A stream's main file may have got a new node while the stream had only closing handles. */
-void fs_node_set_main(struct fs_volume *volume, struct fs_node *node, struct fs_node *main)
-	REQUIRES(&volume->table_lock);
 /* A node without handles: its names let it go. The program may forget user_context with the Close
  * that the caller sends next, and opens under way bring their own. */
 void fs_node_retire(struct fs_volume *volume, struct fs_node *node)

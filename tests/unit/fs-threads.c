@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { THREADS = 4, ROUNDS = 300, NAMES = 6 };
+enum { THREADS = 4, ROUNDS = 1000, NAMES = 6 };
 
 struct worker {
 	struct fake *f;
