@@ -32,11 +32,11 @@ static const uint8_t mark[4] = {0x00, 'U', 'x', 0x00};
 
 /* ---------------------------------------------------------------- set-id bits */
 
+/* Those that the descriptor of such a file cannot hold. */
 static mode_t
 lx_bits(mode_t mode)
 {
-	/* A directory's sticky bit is in its descriptor. */
-	return S_ISDIR(mode) ? S_ISUID | S_ISGID : S_ISUID | S_ISGID | S_ISVTX;
+	return S_ISUID | S_ISGID | (pt_sticky_in_descriptor(mode) ? 0 : S_ISVTX);
 }
 
 static bool
@@ -396,6 +396,10 @@ set_lx(struct pt_file *file, const FILE_FULL_EA_INFORMATION *ea)
 		return STATUS_INVALID_PARAMETER;
 	mode_t bits = lx_bits(stx.stx_mode);
 	mode_t mode = (stx.stx_mode & ~bits) | (wanted & bits);
+	/* A sticky bit that the descriptor to come cannot hold: with the mode that it belongs to. */
+	if (S_ISDIR(stx.stx_mode) && (wanted & S_ISVTX) &&
+	    !pt_sticky_in_descriptor(S_IFDIR | (wanted & 0777)))
+		mode = S_IFDIR | (wanted & 07777);
 	err = mode == stx.stx_mode ? 0 : pt_chmod(file, mode);
 	return err ? nt_from_errno(-err) : STATUS_SUCCESS;
 }

@@ -91,7 +91,7 @@ fill_info(struct pt *pt, struct pt_ref ref, const struct statx *stx, uint32_t ea
 {
 	bool has_size = S_ISREG(stx->stx_mode) || S_ISDIR(stx->stx_mode);
 	uint32_t tag;
-	int err = pt_reparse_tag(ref, stx->stx_mode, &tag);
+	int err = pt_reparse_tag(pt, ref, stx, &tag);
 
 	if (err)
 		return nt_from_errno(-err);
@@ -253,11 +253,22 @@ modify(const struct statx *stx, SECURITY_INFORMATION info, PSECURITY_DESCRIPTOR 
 	return st;
 }
 
-/* Bits that a descriptor holds: a directory's sticky bit among them. */
-static mode_t
-descriptor_bits(mode_t mode)
+bool
+pt_sticky_in_descriptor(mode_t mode)
 {
-	return S_ISDIR(mode) ? 01777 : 0777;
+	return S_ISDIR(mode) && (mode & 0200) && (mode & 0022);
+}
+
+/* The mode that a change of the descriptor leads to: bits that neither the old nor the new one
+ * can hold stay. */
+static mode_t
+mode_from_descriptor(mode_t old, mode_t mode)
+{
+	bool with_sticky = pt_sticky_in_descriptor(old) ||
+			   pt_sticky_in_descriptor((old & S_IFMT) | (mode & 0777));
+	mode_t bits = with_sticky ? 01777 : 0777;
+
+	return (mode & bits) | (old & ~bits);
 }
 
 NTSTATUS
@@ -282,11 +293,8 @@ pt_set_security(FSP_FILE_SYSTEM *fs, PVOID context, SECURITY_INFORMATION info,
 		/* The kernel has taken set-id bits away as it saw fit. */
 		err = pt_statx(ref, &stx);
 	}
-	if (!err) {
-		mode_t bits = descriptor_bits(stx.stx_mode);
-
-		err = pt_chmod(file, (mode & bits) | (stx.stx_mode & ~bits));
-	}
+	if (!err)
+		err = pt_chmod(file, mode_from_descriptor(stx.stx_mode, mode));
 	return err ? nt_from_errno(-err) : STATUS_SUCCESS;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -111,6 +112,23 @@ has_openat2(int root)
 	return fd >= 0;
 }
 
+/* Seen by nobody else, and gone with the last descriptor. */
+static int
+open_quiet_mount(int root)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
+	int tree = open_tree(root, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	int fd = -1;
+
+	if (tree < 0)
+		return -1;
+	/* file handles are opened with a real descriptor only */
+	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0)
+		fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(tree);
+	return fd;
+}
+
 int
 pt_init(struct pt *pt, const char *directory)
 {
@@ -119,6 +137,7 @@ pt_init(struct pt *pt, const char *directory)
 
 	memset(pt, 0, sizeof(*pt));
 	pthread_mutex_init(&pt->devices_lock, NULL);
+	pt->quiet = -1;
 	pt->root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (pt->root < 0)
 		return -errno;
@@ -131,6 +150,7 @@ pt_init(struct pt *pt, const char *directory)
 		pt->birth_time += (uint64_t)stx.stx_btime.tv_sec * FILETIME_PER_SECOND;
 	pt->has_openat2 = has_openat2(pt->root);
 	pt->is_privileged = geteuid() == 0;
+	pt->quiet = open_quiet_mount(pt->root);
 	set_label(pt, directory);
 	return 0;
 }
@@ -140,6 +160,8 @@ pt_fini(struct pt *pt)
 {
 	if (pt->root >= 0)
 		close(pt->root);
+	if (pt->quiet >= 0)
+		close(pt->quiet);
 	pthread_mutex_destroy(&pt->devices_lock);
 }
 

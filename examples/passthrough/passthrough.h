@@ -29,6 +29,7 @@ struct pt_params {
 struct pt {
 	FSP_FILE_SYSTEM *fs;
 	int root;     /* O_PATH descriptor of the source */
+	int quiet;    /* a mount of it without access times, for links; -1: none */
 	dev_t device; /* of the source itself */
 	uint64_t birth_time; /* of the source, FILETIME */
 	bool has_openat2;
@@ -123,6 +124,9 @@ NODISCARD NTSTATUS pt_file_info_quick(struct pt *pt, struct pt_file *file,
 /* size NULL: not asked; sd NULL: only the size. */
 NODISCARD NTSTATUS pt_copy_security(const struct statx *stx, PSECURITY_DESCRIPTOR sd, SIZE_T *size);
 NODISCARD int pt_chmod(const struct pt_file *file, mode_t mode); /* 0 or -errno */
+/* A directory's sticky bit is in its DACL, as the right to delete what others put there, where
+ * the owner and somebody else may write; else it is in $LXMOD. */
+bool pt_sticky_in_descriptor(mode_t mode);
 NTSTATUS pt_get_file_info(FSP_FILE_SYSTEM *fs, PVOID context, FSP_FSCTL_FILE_INFO *info);
 NTSTATUS pt_set_basic_info(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 attributes, UINT64 creation,
 			   UINT64 access, UINT64 write, UINT64 change, FSP_FSCTL_FILE_INFO *info);
@@ -155,10 +159,12 @@ struct pt_special {
 };
 NODISCARD NTSTATUS pt_special_parse(const void *buffer, SIZE_T size, struct pt_special *ret_special);
 void pt_special_fini(struct pt_special *special);
-/* Tag of an object that is neither file nor directory; 0 or -errno. */
-NODISCARD int pt_reparse_tag(struct pt_ref ref, mode_t type, uint32_t *ret_tag);
+/* 0 for files and directories. 0 or -errno. */
+NODISCARD int pt_reparse_tag(const struct pt *pt, struct pt_ref ref, const struct statx *stx,
+			     uint32_t *ret_tag);
 /* The buffer that describes an object; *size: room in, bytes out. */
-NODISCARD NTSTATUS pt_reparse_build(struct pt_ref ref, void *buffer, SIZE_T *size);
+NODISCARD NTSTATUS pt_reparse_build(const struct pt *pt, struct pt_ref ref, void *buffer,
+				    SIZE_T *size);
 NTSTATUS pt_reparse_by_name(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, BOOLEAN is_directory,
 			    PVOID buffer, PSIZE_T size);
 NTSTATUS pt_resolve_reparse(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 index, BOOLEAN resolve_last,

@@ -55,11 +55,35 @@ nt_target(const char *target, size_t n, uint16_t units[PATH_MAX])
 										       : 0;
 }
 
-/* NUL-terminated; its length or -errno. */
+/* The same link through a mount that keeps access times as they are, or -1. */
 static int
-read_target(struct pt_ref ref, char target[PATH_MAX])
+open_quietly(const struct pt *pt, struct pt_ref ref, const struct statx *stx)
 {
-	ssize_t n = readlinkat(ref.fd, ref.name, target, PATH_MAX - 1);
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} u;
+	int mount_id;
+
+	if (pt->quiet < 0 || pt_device(stx) != pt->device)
+		return -1;
+	u.handle.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(ref.fd, ref.name, &u.handle, &mount_id,
+			      *ref.name ? 0 : AT_EMPTY_PATH) < 0)
+		return -1;
+	return open_by_handle_at(pt->quiet, &u.handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/*
+ * NUL-terminated; its length or -errno. To ask what a link is must not count as following it:
+ * where the server can, it reads the target without a new access time.
+ */
+static int
+read_target(const struct pt *pt, struct pt_ref ref, const struct statx *stx, char target[PATH_MAX])
+{
+	CLEANUP(close_fd) int quiet = open_quietly(pt, ref, stx);
+	ssize_t n = quiet < 0 ? readlinkat(ref.fd, ref.name, target, PATH_MAX - 1)
+			      : readlinkat(quiet, "", target, PATH_MAX - 1);
 
 	if (n < 0)
 		return -errno;
@@ -68,8 +92,9 @@ read_target(struct pt_ref ref, char target[PATH_MAX])
 }
 
 int
-pt_reparse_tag(struct pt_ref ref, mode_t type, uint32_t *ret_tag)
+pt_reparse_tag(const struct pt *pt, struct pt_ref ref, const struct statx *stx, uint32_t *ret_tag)
 {
+	mode_t type = stx->stx_mode;
 	char target[PATH_MAX];
 	uint16_t units[PATH_MAX];
 	int n;
@@ -82,7 +107,7 @@ pt_reparse_tag(struct pt_ref ref, mode_t type, uint32_t *ret_tag)
 		*ret_tag = IO_REPARSE_TAG_NFS;
 		return 0;
 	}
-	n = read_target(ref, target);
+	n = read_target(pt, ref, stx, target);
 	if (n < 0)
 		return n;
 	*ret_tag = nt_target(target, (size_t)n, units) ? IO_REPARSE_TAG_SYMLINK
@@ -122,12 +147,12 @@ build_symlink(const uint16_t *units, size_t n_units, uint8_t *dst)
 }
 
 static int
-build_link(struct pt_ref ref, uint8_t *dst)
+build_link(const struct pt *pt, struct pt_ref ref, const struct statx *stx, uint8_t *dst)
 {
 	char target[PATH_MAX];
 	uint16_t units[PATH_MAX];
 	uint32_t version = LX_VERSION;
-	int n = read_target(ref, target);
+	int n = read_target(pt, ref, stx, target);
 	size_t n_units;
 	uint8_t *at;
 
@@ -161,7 +186,7 @@ build_special(const struct statx *stx, uint8_t *dst)
 }
 
 NTSTATUS
-pt_reparse_build(struct pt_ref ref, void *buffer, SIZE_T *size)
+pt_reparse_build(const struct pt *pt, struct pt_ref ref, void *buffer, SIZE_T *size)
 {
 	uint8_t bytes[MAXIMUM_REPARSE_DATA_BUFFER_SIZE];
 	struct statx stx;
@@ -171,7 +196,8 @@ pt_reparse_build(struct pt_ref ref, void *buffer, SIZE_T *size)
 		return nt_from_errno(-n);
 	if (S_ISREG(stx.stx_mode) || S_ISDIR(stx.stx_mode))
 		return STATUS_NOT_A_REPARSE_POINT;
-	n = S_ISLNK(stx.stx_mode) ? build_link(ref, bytes) : build_special(&stx, bytes);
+	n = S_ISLNK(stx.stx_mode) ? build_link(pt, ref, &stx, bytes)
+				  : build_special(&stx, bytes);
 	if (n < 0)
 		return nt_from_errno(-n);
 	if (!buffer)
@@ -299,7 +325,7 @@ pt_reparse_by_name(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, BOOLEAN is_di
 	(void)is_directory;
 	if (st == STATUS_REPARSE)
 		return STATUS_OBJECT_PATH_NOT_FOUND;
-	return NT_SUCCESS(st) ? pt_reparse_build((struct pt_ref){fd, ""}, buffer, size) : st;
+	return NT_SUCCESS(st) ? pt_reparse_build(pt_of(fs), (struct pt_ref){fd, ""}, buffer, size) : st;
 }
 
 NTSTATUS
@@ -313,9 +339,8 @@ pt_resolve_reparse(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 index, BOOLEAN resolv
 NTSTATUS
 pt_get_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, PSIZE_T size)
 {
-	(void)fs;
 	(void)name;
-	return pt_reparse_build(pt_ref_of(context), buffer, size);
+	return pt_reparse_build(pt_of(fs), pt_ref_of(context), buffer, size);
 }
 
 /* Gives what was made beside file its owner and mode, and then its name. */
@@ -375,7 +400,7 @@ replace_object(struct pt *pt, struct pt_file *file, PWSTR name, const struct pt_
 
 /* The tag must stay; a plain file must be empty, as its bytes would be lost. */
 static NTSTATUS
-may_become(struct pt_file *file, PVOID buffer, SIZE_T size)
+may_become(const struct pt *pt, struct pt_file *file, PVOID buffer, SIZE_T size)
 {
 	uint8_t current[MAXIMUM_REPARSE_DATA_BUFFER_SIZE];
 	SIZE_T n_current = sizeof(current);
@@ -384,7 +409,7 @@ may_become(struct pt_file *file, PVOID buffer, SIZE_T size)
 	if (S_ISDIR(file->type))
 		return STATUS_NOT_SUPPORTED;
 	if (!S_ISREG(file->type)) {
-		NTSTATUS st = pt_reparse_build(pt_ref_of(file), current, &n_current);
+		NTSTATUS st = pt_reparse_build(pt, pt_ref_of(file), current, &n_current);
 
 		return NT_SUCCESS(st) ? FspFileSystemCanReplaceReparsePoint(current, n_current,
 									    buffer, size)
@@ -400,7 +425,7 @@ NTSTATUS
 pt_set_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, SIZE_T size)
 {
 	CLEANUP(pt_special_fini) struct pt_special special = {0};
-	NTSTATUS st = may_become(context, buffer, size);
+	NTSTATUS st = may_become(pt_of(fs), context, buffer, size);
 
 	if (NT_SUCCESS(st))
 		st = pt_special_parse(buffer, size, &special);
@@ -415,6 +440,6 @@ pt_delete_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, 
 
 	if (S_ISREG(file->type) || S_ISDIR(file->type))
 		return STATUS_NOT_A_REPARSE_POINT;
-	NTSTATUS st = may_become(file, buffer, size);
+	NTSTATUS st = may_become(pt_of(fs), file, buffer, size);
 	return NT_SUCCESS(st) ? replace_object(pt_of(fs), file, name, &plain) : st;
 }
