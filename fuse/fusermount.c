@@ -119,6 +119,8 @@ explain_refusal(const char *mountpoint, const char *said, struct fusek_mount_err
 	} known[] = {
 		{"user_allow_other", EPERM, "; add user_allow_other to /etc/fuse.conf, or leave "
 					    "allow_other out"},
+		{"/dev/fuse: Permission denied", EACCES,
+		 "; the device must be open to users: chmod 0666 /dev/fuse"},
 		{"busy", EBUSY, "; find out by whom with: fuser -vm MOUNTPOINT"},
 		{"not found in", EINVAL, ""},
 		{"Invalid argument", EINVAL, ""},
