@@ -12,18 +12,20 @@
  *  - fs_handle: one per open; belongs to an entry, and so to a node, for all its life.
  *
  * Locks, in order; an earlier one is never taken while a later one is held
- *  1. fs_volume.rename      fs_rename_lock: shared: create, query by name, deleting cleanup,
- *                           disposition, reparse, link without replace, notification bracket;
- *                           exclusive: rename, link with replace. Held while the program works.
- *                           It may be released by another thread than took it (notification).
+ *  1. fs_volume.rename      fs_rename_lock: shared: create, query by name, cleanup, disposition,
+ *                           reparse, link without replace, notification bracket; exclusive:
+ *                           rename, link with replace. Held while the program works. It may be
+ *                           released by another thread than took it (notification). Its own
+ *                           fs_rename_lock.lock is a leaf.
  *  2. fs_node.op_lock       exclusive: write, set, overwrite, cleanup, flush, link; shared: read,
  *                           query, enumerate. Held while the program works. One thread holds those
  *                           of two nodes only for a copy between them: in address order. No other
  *                           node's is waited for under it.
  *  3. fs_volume.table_lock  entries, nodes and their links, share and handle counts, entry names,
  *                           delete states. Never held while the program or a watcher works.
- *                           cond `settled` waits on it: for deletions and opens of one name (with
- *                           1 held shared by both sides), and for the last handle to go.
+ *                           cond `settled` waits on it: opens for a deletion of their name and
+ *                           for an overwriting of their file, deletions for opens of their name
+ *                           (all with 1 held shared), destruction for the last handle to go.
  *  4. fs_node.cache_lock, fs_handle.scan_lock, fs_volume.cache_lock, fs_volume.notify_lock,
  *     fs_volume.watch_lock: leaves; nothing is taken under them.
  * Watchers are called with none of these held.
