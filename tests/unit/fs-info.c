@@ -404,6 +404,74 @@ test_optional_kinds_are_refused(void **state)
 	done(h);
 }
 
+static bool
+optional(struct fake *f, struct fs_req *req, struct fs_rsp *rsp)
+{
+	const struct fs_range *answer = f->hook_data;
+	struct fs_file_info info = {.file_size = 12};
+
+	switch (req->kind) {
+	case FS_KIND_ALLOCATE:
+		rsp->file.info = info;
+		return true;
+	case FS_KIND_QUERY_RANGES:
+		memcpy((void *)(uintptr_t)req->query_ranges.address, answer, 2 * sizeof(*answer));
+		rsp->information = 2 * sizeof(*answer);
+		return true;
+	case FS_KIND_COPY_RANGE:
+		rsp->information = (uint32_t)req->copy_range.length;
+		return true;
+	case FS_KIND_BACKING:
+		rsp->backing.fd = answer ? 3 : -1;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+test_optional_kinds(void **state)
+{
+	static struct fs_range good[] = {{0, 4}, {8, 4}}, backwards[] = {{8, 4}, {0, 4}},
+			       outside[] = {{0, 4}, {100, 4}}, wraps[] = {{0, 4}, {8, UINT64_MAX}};
+	struct fs_volume_params params = fake_params(0);
+	struct fs_range ranges[4];
+	struct fs_file_info info;
+	uint64_t copied;
+	unsigned n;
+	int fd;
+
+	(void)state;
+	params.optional_kinds = 0x1e; /* ranges, allocate, copy, backing */
+	struct fake *f = fake_create(&params);
+	fake_add(f, "\\f", 0);
+	struct fs_handle *h = opened(f, "\\f");
+	f->hook = optional;
+	f->hook_data = good;
+	assert_status(fs_allocate(h, FS_ALLOCATE_RESERVE, 0, 12, &info), STATUS_SUCCESS);
+	assert_int_equal(info.file_size, 12);
+	assert_status(fs_allocate(h, FS_ALLOCATE_RESERVE, 0, 0, &info),
+		      STATUS_INVALID_PARAMETER);
+	assert_status(fs_allocate(h, FS_ALLOCATE_PUNCH, UINT64_MAX, 2, &info),
+		      STATUS_INVALID_PARAMETER);
+	assert_status(fs_query_ranges(h, 0, 12, ranges, 4, &n), STATUS_SUCCESS);
+	assert_int_equal(n, 2);
+	assert_status(fs_copy_range(h, 0, h, 0, UINT64_MAX, &copied), STATUS_SUCCESS);
+	assert_int_equal(copied, 1 << 30);
+	assert_status(fs_backing(h, FS_BACKING_READ, &fd), STATUS_SUCCESS);
+	f->hook_data = backwards;
+	assert_status(fs_query_ranges(h, 0, 12, ranges, 4, &n), STATUS_INTERNAL_ERROR);
+	f->hook_data = outside;
+	assert_status(fs_query_ranges(h, 0, 12, ranges, 4, &n), STATUS_INTERNAL_ERROR);
+	f->hook_data = wraps;
+	assert_status(fs_query_ranges(h, 0, 12, ranges, 4, &n), STATUS_INTERNAL_ERROR);
+	f->hook_data = NULL;
+	assert_status(fs_backing(h, FS_BACKING_READ, &fd), STATUS_INVALID_DEVICE_REQUEST);
+	f->hook = NULL;
+	done(h);
+	fake_destroy(f);
+}
+
 /* ------------------------------------------------------------------ answers that lie */
 
 enum lie { PENDING, WRONG_KIND, WRONG_HINT, TOO_SHORT, TOO_LONG, MORE_DONE, BUFFER_OUTSIDE,
@@ -541,6 +609,7 @@ main(void)
 		ROW(test_reparse),
 		ROW(test_device_control),
 		ROW(test_optional_kinds_are_refused),
+		cmocka_unit_test(test_optional_kinds),
 		ROW(test_lies),
 		ROW(test_unknown_statuses_pass),
 	};

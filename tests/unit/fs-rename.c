@@ -291,6 +291,32 @@ test_link(void **state)
 	fake_destroy(f);
 }
 
+/* A name that the program gives to another file behind our back: each handle keeps its file. */
+static void
+test_name_changes_hands(void **state)
+{
+	struct fs_volume_params params = fake_params(FS_VOL_CASE_SENSITIVE);
+	struct fs_file_info info;
+	struct fs_handle *old, *new;
+	struct fake *f;
+
+	(void)state;
+	params.optional_kinds = 1;
+	f = fake_create(&params);
+	fake_add(f, "\\a", FILE_ATTRIBUTE_HIDDEN);
+	old = opened(f, "\\a", 0);
+	fake_find(f, "\\a")->names[0][0] = 0;
+	fake_add(f, "\\a", FILE_ATTRIBUTE_SYSTEM);
+	new = opened(f, "\\a", 0);
+	assert_status(fs_query_info(old, &info), STATUS_SUCCESS);
+	assert_int_equal(info.attributes, FILE_ATTRIBUTE_HIDDEN);
+	assert_status(fs_query_info(new, &info), STATUS_SUCCESS);
+	assert_int_equal(info.attributes, FILE_ATTRIBUTE_SYSTEM);
+	done(old);
+	done(new);
+	fake_destroy(f);
+}
+
 static void
 test_link_needs_kind(void **state)
 {
@@ -320,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_posix_fallback),
 		cmocka_unit_test(test_exchange),
 		cmocka_unit_test(test_link),
+		cmocka_unit_test(test_name_changes_hands),
 		ROW(test_link_needs_kind),
 	};
 
