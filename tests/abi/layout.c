@@ -3,6 +3,7 @@
  * them. A program that was compiled against one build of the headers must work with every other.
  */
 #include <stdarg.h>
+#include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include "winfsp/ext.h"
