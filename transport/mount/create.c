@@ -7,7 +7,7 @@
 #include "fs/security/posix_map.h"
 #include "fs/walk.h"
 
-/* Something to be created: where, whose, how. */
+/* Something to be created: where, whose, how. newcomer_init comes before any return. */
 struct newcomer {
 	struct door *d;
 	struct fusek_req *req;
@@ -302,11 +302,10 @@ door_tmpfile(struct door *d, struct fusek_req *req)
 	CLEANUP(newcomer_fini) struct newcomer n;
 	struct create_out out;
 	struct door_node *node;
-	int err;
+	int err = newcomer_init(&n, d, req, NULL, S_IFREG | (in->mode & 07777), in->umask);
 
-	if (!(d->params.flags & FS_VOL_POSIX_UNLINK_RENAME))
-		return -EOPNOTSUPP;
-	err = newcomer_init(&n, d, req, NULL, S_IFREG | (in->mode & 07777), in->umask);
+	if (!err && !(d->params.flags & FS_VOL_POSIX_UNLINK_RENAME))
+		err = -EOPNOTSUPP;
 	if (!err)
 		err = create_file(&n, in->flags | O_EXCL, &out);
 	if (err)
@@ -390,8 +389,10 @@ door_symlink(struct door *d, struct fusek_req *req)
 	CLEANUP(free_ptr) char *buffer = malloc(MAXIMUM_REPARSE_DATA_BUFFER_SIZE);
 	size_t n_target = strlen(req->name2);
 	struct fuse_entry_out entry;
-	int size, err;
+	int size, err = newcomer_init(&n, d, req, req->name, S_IFLNK | 0777, 0);
 
+	if (err)
+		return err;
 	if (!d->has_reparse)
 		return -EPERM; /* as vfat answers */
 	if (!buffer)
@@ -400,9 +401,7 @@ door_symlink(struct door *d, struct fusek_req *req)
 			       MAXIMUM_REPARSE_DATA_BUFFER_SIZE);
 	if (size < 0)
 		return size;
-	err = newcomer_init(&n, d, req, req->name, S_IFLNK | 0777, 0);
-	if (!err)
-		err = create_reparse(&n, buffer, (uint32_t)size, (uint32_t)n_target, 0, &entry);
+	err = create_reparse(&n, buffer, (uint32_t)size, (uint32_t)n_target, 0, &entry);
 	return err ? err : door_reply_put(req, &entry, sizeof(entry));
 }
 
@@ -430,8 +429,11 @@ door_mknod(struct door *d, struct fusek_req *req)
 	struct fuse_entry_out entry;
 	uint32_t mode = in->mode, rdev = in->rdev;
 	char buffer[64];
-	int size = 0, err;
+	int size = 0, err = newcomer_init(&n, d, req, req->name, mode & (S_IFMT | 07777),
+					  in->umask);
 
+	if (err)
+		return err;
 	if (!S_ISREG(mode)) {
 		if (!d->has_reparse)
 			return -EPERM;
@@ -440,9 +442,7 @@ door_mknod(struct door *d, struct fusek_req *req)
 		if (size < 0)
 			return size;
 	}
-	err = newcomer_init(&n, d, req, req->name, mode & (S_IFMT | 07777), in->umask);
-	if (!err)
-		err = S_ISREG(mode) ? make_regular(&n, &entry) :
-				      create_reparse(&n, buffer, (uint32_t)size, 0, rdev, &entry);
+	err = S_ISREG(mode) ? make_regular(&n, &entry) :
+			      create_reparse(&n, buffer, (uint32_t)size, 0, rdev, &entry);
 	return err ? err : door_reply_put(req, &entry, sizeof(entry));
 }

@@ -210,6 +210,23 @@ found:
 	return 0;
 }
 
+/*
+ * The kernel does not write its cache back before it asks for holes, so that data written through
+ * a mapping would seem to be one. While somebody may write, the answer is the one that is always
+ * right: one run of data.
+ */
+static bool
+may_have_unsent_data(struct door *d, struct door_node *node)
+{
+	struct door_handle *writer;
+
+	if (d->options.direct_io)
+		return false;
+	writer = door_handle_any(&d->handles, node, FILE_WRITE_DATA);
+	door_handle_put(&d->handles, writer);
+	return writer != NULL;
+}
+
 int
 door_lseek(struct door *d, struct fusek_req *req)
 {
@@ -218,10 +235,10 @@ door_lseek(struct door *d, struct fusek_req *req)
 	struct fs_file_info info;
 	struct fuse_lseek_out out;
 	NTSTATUS st;
-	int err;
+	int err = 0;
 
 	/* The kernel then takes a file for one run of data, and does not ask again. With the
-	 * writeback cache it must: data that is still there would seem to be a hole. */
+	 * writeback cache it must: not even the size is ours to know. */
 	if (d->writeback || !fs_volume_has_kind(&d->params, FS_KIND_QUERY_RANGES))
 		return -ENOSYS;
 	if (in->whence != SEEK_DATA && in->whence != SEEK_HOLE)
@@ -234,6 +251,8 @@ door_lseek(struct door *d, struct fusek_req *req)
 		err = -door_errno(st);
 	else if (in->offset >= info.file_size)
 		err = -ENXIO;
+	else if (may_have_unsent_data(d, h->node))
+		out.offset = in->whence == SEEK_HOLE ? info.file_size : in->offset;
 	else
 		err = seek_ranges(h->fs, in->offset, info.file_size, in->whence == SEEK_HOLE,
 				  &out.offset);

@@ -128,6 +128,7 @@ negotiated(void *ctx, uint64_t capable, uint64_t *want)
 		*want &= ~FUSE_PASSTHROUGH;
 	d->writeback = *want & capable & FUSE_WRITEBACK_CACHE;
 	d->passthrough = *want & capable & FUSE_PASSTHROUGH;
+	d->kills_set_id = *want & capable & FUSE_HANDLE_KILLPRIV_V2;
 }
 
 static void

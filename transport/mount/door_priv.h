@@ -72,7 +72,7 @@ struct door {
 	atomic_bool stopping; /* stop was called: ended() is normal */
 	uint64_t want;        /* INIT flags */
 	/* Written by INIT before any other request is served. */
-	bool writeback, passthrough;
+	bool writeback, passthrough, kills_set_id;
 	struct rwlock tree;
 	struct door_nodes nodes;
 	struct door_handles handles;

@@ -164,7 +164,9 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 	err = door_open_cached(d, &params, &uncached, &result, &fs);
 	if (!err && !directory && (flags & O_TRUNC)) {
 		err = door_truncate(fs, 0);
-		if (!err && (kill_flags & FUSE_OPEN_KILL_SUIDGID))
+		/* Kernels before 7.33 forget it where the truncation is ours. */
+		if (!err && ((kill_flags & FUSE_OPEN_KILL_SUIDGID) ||
+			     (!d->kills_set_id && req->uid != 0)))
 			door_kill_suidgid(d, node, NULL);
 	}
 	if (err)
