@@ -137,7 +137,9 @@ int fusek_reply_in_place(struct fusek_req *req, size_t size);
 /*
  * The handler will return without having replied; the reply comes later from any thread. On
  * io_uring the session keeps its queue served meanwhile (a parked entry is never the last free
- * one). arg, payload and out stay valid until the reply.
+ * one). arg, payload and out stay valid until the reply. Called on the handler's own thread,
+ * before the request is handed on. When the connection ends first, the interrupt callback is
+ * called; a reply is still allowed then, until fusek_session_destroy.
  */
 void fusek_req_park(struct fusek_req *req);
 /* True when the kernel sent INTERRUPT for this request, or its deadline has passed. */

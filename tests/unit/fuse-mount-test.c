@@ -183,6 +183,33 @@ mount_and_unmount(const char *path)
 	return fusek_mount_id(path) == -ENOENT ? 0 : 4;
 }
 
+/* Without privilege nobody can abort the connection, so readers poll. Stop and unmount end it. */
+static int
+serve_and_stop(const char *path)
+{
+	static const enum fusek_transport transports[] = {FUSEK_TRANSPORT_DEV, FUSEK_TRANSPORT_AUTO};
+	struct nullfs fs;
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		struct fusek_config config = {.name = "nulltest", .transport = transports[i]};
+
+		nullfs_start_on(&fs, &config, path);
+		if (stat(nullfs_path(&fs, "plain"), &st) < 0)
+			return 1;
+		fusek_session_stop(fs.session, 1000);
+		fusek_session_join(fs.session);
+		if (stat(nullfs_path(&fs, "plain"), &st) == 0)
+			return 2;
+		nullfs_end(&fs);
+		nullfs_start_on(&fs, &config, path);
+		if (stat(nullfs_path(&fs, "plain"), &st) < 0)
+			return 3;
+		nullfs_end(&fs);
+	}
+	return 0;
+}
+
 static int
 mount_for_others(const char *path)
 {
@@ -220,6 +247,7 @@ without_privilege_fusermount3_mounts(void **state)
 	if (access("/usr/bin/fusermount3", X_OK) < 0)
 		skip();
 	assert_int_equal(as_nobody(mount_and_unmount), 0);
+	assert_int_equal(as_nobody(serve_and_stop), 0);
 	assert_int_equal(as_nobody(unmount_nothing), 0);
 	int allowed = as_nobody(mount_for_others);
 	assert_true(allowed == 0 || allowed == 77);

@@ -11,7 +11,7 @@
 
 static const char *const names[NODE_LIMIT] = {
 	[NODE_PLAIN] = "plain", [NODE_BLOCK] = "block",	  [NODE_WAIT] = "wait",
-	[NODE_PARK] = "park",	[NODE_SILENT] = "silent",
+	[NODE_PARK] = "park",	[NODE_SILENT] = "silent", [NODE_PASS] = "pass",
 };
 
 static void
@@ -70,7 +70,18 @@ static void
 op_open(void *ctx, struct fusek_req *req)
 {
 	struct fuse_open_out out = {.fh = req->nodeid, .open_flags = FOPEN_DIRECT_IO};
+	struct nullfs *fs = ctx;
 
+	if (req->nodeid == NODE_PASS) {
+		int id = fusek_backing_open(fs->session, fs->backing_fd);
+		fs->backing_id = id;
+		if (id < 0) {
+			fusek_reply_err(req, -id);
+			return;
+		}
+		out.open_flags = FOPEN_PASSTHROUGH;
+		out.backing_id = id;
+	}
 	fusek_reply(req, &out, sizeof(out));
 }
 
@@ -185,6 +196,7 @@ read_park(struct nullfs *fs, struct fusek_req *req)
 static void
 op_read(void *ctx, struct fusek_req *req)
 {
+	((struct nullfs *)ctx)->n_reads++;
 	switch (req->nodeid) {
 	case NODE_BLOCK:
 		read_block(ctx, req);
@@ -296,16 +308,14 @@ nullfs_require_transport(const char *name, struct fusek_config *config)
 }
 
 void
-nullfs_start(struct nullfs *fs, const struct fusek_config *config)
+nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char *path)
 {
 	struct fusek_mount_options options = {.subtype = "nulltest", .fsname = "nulltest"};
 	struct fusek_mount_error error = {0};
 
 	memset(fs, 0, sizeof(*fs));
 	sem_init(&fs->release, 0, 0);
-	mkdir("/tmp/fuse", 0755);
-	strcpy(fs->mountpoint, "/tmp/fuse/nullfs-XXXXXX");
-	check(mkdtemp(fs->mountpoint), "mkdtemp");
+	snprintf(fs->mountpoint, sizeof(fs->mountpoint), "%s", path);
 	int fd = fusek_mount(fs->mountpoint, &options, false, &error);
 	if (fd < 0)
 		fprintf(stderr, "nullfs: %s\n", error.text);
@@ -316,7 +326,17 @@ nullfs_start(struct nullfs *fs, const struct fusek_config *config)
 }
 
 void
-nullfs_stop(struct nullfs *fs)
+nullfs_start(struct nullfs *fs, const struct fusek_config *config)
+{
+	char path[] = "/tmp/fuse/nullfs-XXXXXX";
+
+	mkdir("/tmp/fuse", 0755);
+	check(mkdtemp(path), "mkdtemp");
+	nullfs_start_on(fs, config, path);
+}
+
+void
+nullfs_end(struct nullfs *fs)
 {
 	struct fusek_mount_error error;
 
@@ -326,8 +346,14 @@ nullfs_stop(struct nullfs *fs)
 	fusek_session_join(fs->session);
 	fusek_session_destroy(fs->session);
 	check(fs->n_ended == 1, "ended called once");
-	check(rmdir(fs->mountpoint) == 0, "rmdir");
 	sem_destroy(&fs->release);
+}
+
+void
+nullfs_stop(struct nullfs *fs)
+{
+	nullfs_end(fs);
+	check(rmdir(fs->mountpoint) == 0, "rmdir");
 }
 
 const char *

@@ -18,6 +18,7 @@ enum nullfs_node {
 	NODE_WAIT,   /* "wait": READ waits for an interrupt (callback), then EINTR */
 	NODE_PARK,   /* "park": READ is parked; another thread answers it */
 	NODE_SILENT, /* "silent": READ's handler returns without an answer */
+	NODE_PASS,   /* "pass": OPEN hands nullfs.backing_fd to the kernel */
 	NODE_LIMIT,
 };
 
@@ -35,6 +36,9 @@ struct nullfs {
 	_Atomic int64_t lookups[NODE_LIMIT];
 	_Atomic uint64_t write_sum;
 	_Atomic int n_parks;
+	_Atomic int n_reads;
+	int backing_fd;
+	_Atomic int backing_id;
 	pthread_t parked_thread[64];
 };
 
@@ -45,6 +49,10 @@ void nullfs_require_transport(const char *name, struct fusek_config *config);
 
 /* Mounts below a fresh directory and waits until ready. */
 void nullfs_start(struct nullfs *fs, const struct fusek_config *config);
+/* The same on a directory that exists. */
+void nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char *path);
+/* Unmounts, joins, destroys; the directory stays. */
+void nullfs_end(struct nullfs *fs);
 /* Unmounts, joins, destroys, removes the directory. */
 void nullfs_stop(struct nullfs *fs);
 /* Path of a file in it, in a static buffer per thread. */

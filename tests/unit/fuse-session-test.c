@@ -317,6 +317,41 @@ stop_ends_the_connection_though_a_child_holds_the_device(void **state)
 }
 
 static void
+a_backing_descriptor_serves_reads_without_us(void **state)
+{
+	struct fusek_config with_passthrough = config;
+	struct fusek_info info;
+	struct nullfs fs;
+	char text[6] = "", path[] = "/tmp/fuse/backing-XXXXXX";
+
+	int backing = mkstemp(path);
+	assert_true(backing >= 0);
+	assert_int_equal(write(backing, "below", 5), 5);
+	with_passthrough.max_stack_depth = 1;
+	nullfs_start(&fs, &with_passthrough);
+	fusek_session_info(fs.session, &info);
+	if (info.flags & FUSE_PASSTHROUGH) {
+		fs.backing_fd = backing;
+		int fd = open(nullfs_path(&fs, "pass"), O_RDONLY);
+		assert_true(fd >= 0);
+		assert_int_equal(read(fd, text, 5), 5);
+		assert_string_equal(text, "below");
+		assert_int_equal(fs.n_reads, 0);
+		close(fd);
+		fusek_backing_close(fs.session, fs.backing_id);
+	} else {
+		print_message("passthrough is not offered by this kernel\n");
+	}
+	/* A connection without the flag refuses at once. */
+	nullfs_stop(&fs);
+	nullfs_start(&fs, &config);
+	assert_int_equal(fusek_backing_open(fs.session, backing), -EOPNOTSUPP);
+	nullfs_stop(&fs);
+	close(backing);
+	unlink(path);
+}
+
+static void
 every_minor_from_31_to_45_works(void **state)
 {
 	char buffer[4096];
@@ -357,6 +392,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(stop_waits_for_handlers_then_ends_the_connection),
 		cmocka_unit_test(stop_gives_up_on_a_hung_handler_after_the_drain_time),
 		cmocka_unit_test(stop_ends_the_connection_though_a_child_holds_the_device),
+		cmocka_unit_test(a_backing_descriptor_serves_reads_without_us),
 		cmocka_unit_test(every_minor_from_31_to_45_works),
 	};
 
