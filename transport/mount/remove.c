@@ -1,6 +1,14 @@
 /* Names that go, move or are added: unlink, rmdir, rename, link. */
 #include "transport/mount/door_priv.h"
 
+#include "base/log.h"
+
+static bool
+is_posix_volume(struct door *d)
+{
+	return d->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
+}
+
 /* A name of the request, ready for the engine. */
 struct victim {
 	struct door_node *parent; /* counted */
@@ -45,7 +53,9 @@ door_keep_open_node(struct door *d, struct door_node *node, const struct door_pa
 				  WRITE_DAC | WRITE_OWNER;
 	const uint32_t data = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA;
 	uint32_t mode = door_node_shown(&d->nodes, node).mode;
-	bool special = mode != 0 && !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
+	/* Where a handle would hold up the deletion, those must do without. */
+	bool special = mode != 0 && !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) &&
+		       is_posix_volume(d);
 	struct fs_handle *keeper = NULL;
 
 	if (!special && !door_node_is_open(&d->handles, node))
@@ -72,12 +82,6 @@ write_epitaph(struct door *d, struct door_node *node, struct fs_open_result *res
 	door_node_set_epitaph(&d->nodes, node, &attr);
 }
 
-static bool
-is_posix_volume(struct door *d)
-{
-	return d->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
-}
-
 /* The program can only delete at the last close: the name must go now. */
 static int
 hide(struct door *d, struct fs_handle *fs)
@@ -93,28 +97,26 @@ hide(struct door *d, struct fs_handle *fs)
 }
 
 static int
-delete_handle(struct door *d, struct fs_handle *fs, struct door_node *node, bool is_directory)
+delete_handle(struct door *d, struct fs_handle *fs, struct door_node *node)
 {
-	NTSTATUS st;
+	bool posix = is_posix_volume(d);
+	NTSTATUS st = fs_set_disposition(fs,
+					 FILE_DISPOSITION_DELETE |
+						 FILE_DISPOSITION_POSIX_SEMANTICS |
+						 FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE,
+					 posix);
+	int err = 0;
 
-	if (is_posix_volume(d)) {
-		st = fs_set_disposition(fs,
-					FILE_DISPOSITION_DELETE |
-						FILE_DISPOSITION_POSIX_SEMANTICS |
-						FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE,
-					true);
-	} else {
-		if (!is_directory && node && door_node_is_open(&d->handles, node)) {
-			int err = hide(d, fs);
-
-			if (err)
-				return err;
-		}
-		st = fs_set_disposition(fs, FILE_DISPOSITION_DELETE, false);
-	}
 	if (st == STATUS_CANNOT_DELETE)
 		return -EPERM;
-	return NT_SUCCESS(st) ? 0 : -door_errno(st);
+	if (!NT_SUCCESS(st))
+		return -door_errno(st);
+	/* Only after the program has agreed: a filled directory must keep its name. */
+	if (!posix && node && door_node_is_open(&d->handles, node))
+		err = hide(d, fs);
+	if (err && !NT_SUCCESS(fs_set_disposition(fs, 0, false)))
+		log_warn("mount", "a file that could not be hidden goes at its last close");
+	return err;
 }
 
 /* Opens for deletion in the caller's name; the type must be what the kernel took it for. */
@@ -163,7 +165,7 @@ remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool dire
 		door_keep_open_node(d, v->node, &v->path);
 		write_epitaph(d, v->node, &result, &v->path);
 	}
-	err = delete_handle(d, fs, v->node, directory);
+	err = delete_handle(d, fs, v->node);
 	/* The deletion happens here, before the reply and before the name is forgotten. */
 	door_close_handle(&fs);
 	if (!err)
@@ -252,7 +254,7 @@ clear_target(struct door *d, struct fusek_req *req, struct victim *to)
 	    !door_node_is_open(&d->handles, to->node) || S_ISDIR(door_node_shown(&d->nodes, to->node).mode))
 		return 0;
 	err = open_for_deletion(d, req, to, false, &result, &fs);
-	return err ? err : delete_handle(d, fs, to->node, false);
+	return err ? err : delete_handle(d, fs, to->node);
 }
 
 static int
