@@ -1,0 +1,129 @@
+/* The handle table: counts, stale numbers, keepers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "transport/mount/handles.h"
+
+static unsigned n_ended, n_keepers_ended;
+
+static void
+end_handle(void *ctx, struct door_handle *h)
+{
+	n_ended++;
+}
+
+static void
+end_keeper(void *ctx, struct fs_handle *keeper)
+{
+	n_keepers_ended++;
+}
+
+struct fixture {
+	struct door_handles t;
+	struct door_node node;
+};
+
+static void
+begin(struct fixture *f)
+{
+	n_ended = n_keepers_ended = 0;
+	f->node = (struct door_node){.id = 9};
+	list_init(&f->node.handles);
+	door_handles_init(&f->t, end_handle, end_keeper, NULL);
+}
+
+static struct door_handle *
+add(struct fixture *f, uint32_t access)
+{
+	struct door_handle *h;
+
+	assert_int_equal(door_handle_add(&f->t, &f->node, NULL, access, 0, &h), 0);
+	door_handle_put(&f->t, h);
+	return h;
+}
+
+static void
+release_ends_it(void **state)
+{
+	struct fixture f;
+	uint64_t fh;
+
+	begin(&f);
+	fh = add(&f, 1)->fh;
+	door_handle_remove(&f.t, fh);
+	assert_int_equal(n_ended, 1);
+	assert_null(door_handle_get(&f.t, fh));
+	door_handle_remove(&f.t, fh); /* stale: harmless */
+	assert_int_equal(n_ended, 1);
+	door_handles_fini(&f.t);
+}
+
+static void
+a_request_at_work_keeps_it(void **state)
+{
+	struct door_handle *h;
+	struct fixture f;
+
+	begin(&f);
+	h = door_handle_get(&f.t, add(&f, 1)->fh);
+	door_handle_remove(&f.t, h->fh);
+	assert_int_equal(n_ended, 0);
+	door_handle_put(&f.t, h);
+	assert_int_equal(n_ended, 1);
+	door_handles_fini(&f.t);
+}
+
+static void
+any_needs_all_rights(void **state)
+{
+	struct door_handle *h;
+	struct fixture f;
+
+	begin(&f);
+	add(&f, 1);
+	assert_null(door_handle_any(&f.t, &f.node, 3));
+	add(&f, 3);
+	h = door_handle_any(&f.t, &f.node, 3);
+	assert_non_null(h);
+	door_handle_put(&f.t, h);
+	door_handles_fini(&f.t);
+	assert_int_equal(n_ended, 2);
+}
+
+static void
+a_keeper_ends_with_the_last_handle(void **state)
+{
+	struct fs_handle *keeper = (struct fs_handle *)&keeper, *found;
+	struct door_handle *a, *b, *holder;
+	struct fixture f;
+
+	begin(&f);
+	assert_false(door_node_set_keeper(&f.t, &f.node, keeper, true)); /* nothing is open */
+	a = add(&f, 1);
+	b = add(&f, 1);
+	assert_true(door_node_set_keeper(&f.t, &f.node, keeper, true));
+	assert_false(door_node_set_keeper(&f.t, &f.node, keeper, true));
+	door_handle_remove(&f.t, a->fh);
+	assert_true(door_node_keeper(&f.t, &f.node, &found, &holder));
+	assert_ptr_equal(found, keeper);
+	assert_ptr_equal(holder, b);
+	door_handle_remove(&f.t, b->fh);
+	assert_int_equal(n_keepers_ended, 0); /* held */
+	door_handle_put(&f.t, holder);
+	assert_int_equal(n_keepers_ended, 1);
+	door_handles_fini(&f.t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(release_ends_it),
+		cmocka_unit_test(a_request_at_work_keeps_it),
+		cmocka_unit_test(any_needs_all_rights),
+		cmocka_unit_test(a_keeper_ends_with_the_last_handle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
