@@ -398,6 +398,18 @@ replace_object(struct pt *pt, struct pt_file *file, PWSTR name, const struct pt_
 	return STATUS_SUCCESS;
 }
 
+/* Links have the tag that their target allows, whichever they were made with. */
+static bool
+is_link_buffer(const void *buffer, SIZE_T size)
+{
+	uint32_t tag;
+
+	if (size < HEADER)
+		return false;
+	memcpy(&tag, buffer, sizeof(tag));
+	return tag == IO_REPARSE_TAG_SYMLINK || tag == IO_REPARSE_TAG_LX_SYMLINK;
+}
+
 /* The tag must stay; a plain file must be empty, as its bytes would be lost. */
 static NTSTATUS
 may_become(const struct pt *pt, struct pt_file *file, PVOID buffer, SIZE_T size)
@@ -408,6 +420,8 @@ may_become(const struct pt *pt, struct pt_file *file, PVOID buffer, SIZE_T size)
 
 	if (S_ISDIR(file->type))
 		return STATUS_NOT_SUPPORTED;
+	if (S_ISLNK(file->type) && is_link_buffer(buffer, size))
+		return STATUS_SUCCESS;
 	if (!S_ISREG(file->type)) {
 		NTSTATUS st = pt_reparse_build(pt, pt_ref_of(file), current, &n_current);
 
