@@ -314,7 +314,7 @@ door_tmpfile(struct door *d, struct fusek_req *req)
 	{
 		DOOR_TREE_SHARED(d);
 
-		door_keep_open_node(d, node, &n.path);
+		door_keep_node(d, node, &n.path, false);
 		err = remove_name(d, &n.path);
 		door_node_unname(&d->nodes, n.parent, n.name.units, n.name.n, true);
 	}

@@ -195,7 +195,8 @@ bool door_in_group(struct fusek_req *req, uint32_t gid);
 /* ---------------------------------------------------------------- shared between files */
 
 /* remove.c: makes sure that a node that loses its last name stays usable through its handles. */
-void door_keep_open_node(struct door *d, struct door_node *node, const struct door_path *path);
+void door_keep_node(struct door *d, struct door_node *node, const struct door_path *path,
+		    bool replaced);
 /* setattr.c: clears set-id bits as a write or truncation by a non-owner must. */
 void door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hint);
 /* setattr.c: $LXMOD through an open handle. */

@@ -44,27 +44,29 @@ victim_resolve(struct door *d, struct victim *v)
 
 /*
  * A node about to lose its last name: fstat, fchmod and the like must go on working through its
- * handles, none of which may have been opened with the rights for that.
+ * handles, none of which may have been opened with the rights for that. A file that a rename
+ * replaces is also kept for those who have looked its name up and are about to open it: for them
+ * a file of that name exists all the time.
  */
 void
-door_keep_open_node(struct door *d, struct door_node *node, const struct door_path *path)
+door_keep_node(struct door *d, struct door_node *node, const struct door_path *path, bool replaced)
 {
 	const uint32_t metadata = DOOR_READ_STATE | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA |
 				  WRITE_DAC | WRITE_OWNER;
 	const uint32_t data = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA;
 	uint32_t mode = door_node_shown(&d->nodes, node).mode;
 	/* Where a handle would hold up the deletion, those must do without. */
-	bool special = mode != 0 && !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) &&
-		       is_posix_volume(d);
+	bool special = mode != 0 && !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
+	bool always = (special || replaced) && is_posix_volume(d);
 	struct fs_handle *keeper = NULL;
 
-	if (!special && !door_node_is_open(&d->handles, node))
+	if (!always && !door_node_is_open(&d->handles, node))
 		return;
 	/* With data, so that the file can be opened again (/proc/PID/fd). */
 	if (door_open_kernel(d, path, metadata | data, &keeper) < 0 &&
 	    door_open_kernel(d, path, metadata, &keeper) < 0)
 		return; /* they work as far as the handles go */
-	if (!door_node_set_keeper(&d->handles, node, keeper, !special))
+	if (!door_node_set_keeper(&d->handles, node, keeper, !always))
 		door_close_handle(&keeper);
 }
 
@@ -162,7 +164,7 @@ remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool dire
 		return err;
 	is_last = directory || result.info.hard_links <= 1;
 	if (v->node && is_last) {
-		door_keep_open_node(d, v->node, &v->path);
+		door_keep_node(d, v->node, &v->path, false);
 		write_epitaph(d, v->node, &result, &v->path);
 	}
 	err = delete_handle(d, fs, v->node);
@@ -285,7 +287,7 @@ prepare_target(struct door *d, struct victim *to)
 	door_state_attr(d, &state, to->node, &attr);
 	if (attr.nlink > 1 && !S_ISDIR(attr.mode))
 		return;
-	door_keep_open_node(d, to->node, &to->path);
+	door_keep_node(d, to->node, &to->path, true);
 	door_node_set_epitaph(&d->nodes, to->node, &attr);
 }
 
