@@ -276,6 +276,19 @@ pt_copy_range(FSP_FILE_SYSTEM *fs, PVOID context, UINT64 offset, PVOID to_contex
 	return pt_file_info_quick(pt_of(fs), to, info);
 }
 
+/*
+ * The kernel then writes in the server's name. A privileged server's writes do not take set-id
+ * bits away, as the writer's own would: such files are written through the drive.
+ */
+static bool
+may_be_backed(const struct pt_file *file)
+{
+	struct stat st;
+
+	return S_ISREG(file->type) && fstat(file->fd, &st) == 0 &&
+	       !(st.st_mode & (S_ISUID | S_ISGID));
+}
+
 NTSTATUS
 pt_get_backing(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 access, int *ret_fd)
 {
@@ -283,7 +296,7 @@ pt_get_backing(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 access, int *ret_fd)
 	unsigned needed = 0;
 
 	(void)fs;
-	if (!S_ISREG(file->type))
+	if (!may_be_backed(file))
 		return STATUS_INVALID_DEVICE_REQUEST;
 	if (access & 1)
 		needed |= PT_READ;

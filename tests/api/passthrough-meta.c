@@ -457,6 +457,20 @@ the_backing_descriptor_keeps_its_number(void **state)
 	shut(d, file);
 }
 
+/* The kernel would write in the server's name, which takes no set-id bits away. */
+static void
+a_set_id_file_has_no_backing(void **state)
+{
+	struct drive *d = *state;
+	int fd = -1;
+
+	put_file(in_source(d, "f"), "text");
+	assert_int_equal(chmod(in_source(d, "f"), 04755), 0);
+	struct pt_file *file = must_open(d, u"\\f", FILE_READ_DATA | FILE_WRITE_DATA);
+	assert_status(STATUS_INVALID_DEVICE_REQUEST, pt_get_backing(&d->fs, file, 3, &fd));
+	shut(d, file);
+}
+
 static void
 holes_are_told_from_data(void **state)
 {
@@ -541,6 +555,7 @@ main(void)
 		CASE(broken_reparse_buffers_are_refused),
 		CASE(reads_end_and_writes_append),
 		CASE(the_backing_descriptor_keeps_its_number),
+		CASE(a_set_id_file_has_no_backing),
 		CASE(holes_are_told_from_data),
 		CASE(copies_stop_at_the_end),
 		CASE(an_overwritten_file_loses_data_and_eas),
