@@ -11,10 +11,9 @@ trap 'rm -rf "$tmp"' EXIT
 bad=0
 
 # As plain text, one space between words: what a reader can search for.
-render() { mandoc -Tascii "$1" | col -b | tr -s ' \n' '  '; }
+render() { mandoc -Tascii "$1" | sed 's/.\x08//g' | tr -s ' \n' '  '; }
 
-command -v mandoc >/dev/null && command -v col >/dev/null ||
-	{ echo "skip: mandoc and col are needed to read the pages"; exit 77; }
+command -v mandoc >/dev/null || { echo "skip: mandoc is not installed"; exit 77; }
 for page in "$man"/*.[1-9]; do
 	render "$page" >"$tmp/$(basename "$page")"
 done
