@@ -109,9 +109,11 @@ void door_token_fini(struct token **token);
 void door_tree_leave(struct rwlock **tree);
 struct rwlock *door_tree_enter(struct door *d);
 struct rwlock *door_tree_enter_exclusive(struct door *d);
-#define DOOR_TREE_SHARED(d) CLEANUP(door_tree_leave) struct rwlock *tree_ = door_tree_enter(d)
+#define DOOR_TREE_SHARED(d)                                                              \
+	CLEANUP(door_tree_leave) __attribute__((unused)) struct rwlock *tree_ = door_tree_enter(d)
 #define DOOR_TREE_EXCLUSIVE(d)                                                           \
-	CLEANUP(door_tree_leave) struct rwlock *tree_ = door_tree_enter_exclusive(d)
+	CLEANUP(door_tree_leave)                                                         \
+	__attribute__((unused)) struct rwlock *tree_ = door_tree_enter_exclusive(d)
 
 NODISCARD int door_token(struct fusek_req *req, struct token **ret_token);
 /* params with what every open of this door has in common. token NULL: kernel mode. */

@@ -207,7 +207,13 @@ door_entry_enter(struct door *d, struct door_node *parent, const struct door_com
 	};
 	struct door_node *node;
 	struct fuse_attr attr;
-	int err = door_node_enter(&d->nodes, parent, name->units, name->n, &identity, &node);
+	int err;
+
+	/* A stream has its file's number, but is another node. */
+	for (size_t i = 0; i < name->n; i++)
+		if (name->units[i] == ':')
+			identity.index_number = 0;
+	err = door_node_enter(&d->nodes, parent, name->units, name->n, &identity, &node);
 
 	if (err)
 		return err;
