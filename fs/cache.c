@@ -70,7 +70,8 @@ bool
 fs_cache_get_info(struct fs_node *node, struct fs_file_info *ret_info, uint32_t *ret_changes)
 {
 	mutex_lock(&node->cache_lock);
-	bool fresh = is_fresh(node->info_until_ns);
+	bool fresh = !atomic_load_explicit(&node->has_backing, memory_order_relaxed) &&
+		     is_fresh(node->info_until_ns);
 	if (fresh)
 		*ret_info = node->info;
 	*ret_changes = node->info_changes;

@@ -292,5 +292,6 @@ fs_backing(struct fs_handle *h, uint32_t access, int *ret_fd)
 	if (fs_message_rsp(&m)->backing.fd < 0)
 		return STATUS_INVALID_DEVICE_REQUEST;
 	*ret_fd = fs_message_rsp(&m)->backing.fd;
+	atomic_store_explicit(&h->node->has_backing, true, memory_order_relaxed);
 	return st;
 }

@@ -114,6 +114,7 @@ struct fs_node {
 	bool is_directory;
 	/* op_lock */
 	_Atomic bool truncate_on_close; /* read by cleanup of other handles */
+	_Atomic bool has_backing; /* the kernel may change sizes and times unseen */
 
 	struct rwlock op_lock;
 	struct mutex cache_lock;
