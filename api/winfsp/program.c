@@ -3,7 +3,7 @@
  * by the main thread, which also hears of the door's end and of a stop by the control socket; so
  * everything that ends the program happens on one thread, in one order:
  *
- *	control socket away, dispatcher stopped (drains, unmounts), file system deleted
+ *	dispatcher stopped (drains, unmounts), control socket away, file system deleted
  */
 #include "api/winfsp/program_priv.h"
 
@@ -47,9 +47,9 @@ ensure_streams(void)
 }
 
 static void
-report(const struct life *life, const char *text)
+report(const char *text)
 {
-	log_error(life->command->program->Name, "%s", text);
+	log_error("program", "%s", text);
 }
 
 static int
@@ -89,7 +89,7 @@ open_debug_log(struct life *life)
 	if (file && strcmp(file, "-") != 0)
 		fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		log_error(life->command->program->Name, "%s: %s", file, strerror(errno));
+		log_error("program", "%s: %s", file, strerror(errno));
 		return FspxExitUsage;
 	}
 	FspDebugLogSetHandle((HANDLE)(intptr_t)fd);
@@ -119,9 +119,9 @@ create(struct life *life)
 
 	if (!NT_SUCCESS(st)) {
 		if (error[0])
-			report(life, error);
+			report(error);
 		else
-			log_error(program->Name, "the file system could not be created status=%s",
+			log_error("program", "the file system could not be created status=%s",
 				  nt_name(st) ? nt_name(st) : "?");
 		return FspxExitFileSystem;
 	}
@@ -173,9 +173,9 @@ mount_and_serve(struct life *life)
 	if (NT_SUCCESS(st))
 		return FspxExitSuccess;
 	if (fsp->error.text[0])
-		report(life, fsp->error.text);
+		report(fsp->error.text);
 	else
-		log_error(life->command->program->Name, "%s: cannot be mounted status=%s",
+		log_error("program", "%s: cannot be mounted status=%s",
 			  life->command->mount_point, nt_name(st) ? nt_name(st) : "?");
 	return mount_exit_code(&fsp->error);
 }
@@ -189,7 +189,7 @@ announce(struct life *life)
 	int err = program_control_start(life->command, life->fsp, life->stop_fd, &life->control);
 
 	if (err)
-		log_warn(name, "no control socket: %s", strerror(-err));
+		log_warn("program", "no control socket: %s", strerror(-err));
 	err = daemonize_ready(&life->daemonize);
 	if (err)
 		return FspxExitFailed;
@@ -199,12 +199,14 @@ announce(struct life *life)
 	return FspxExitSuccess;
 }
 
+/* A signal, a stop by the control socket, or the door's end; what came is taken. */
 static void
-wait_for_end(struct life *life)
+wait_for_event(struct life *life)
 {
 	struct pollfd p[] = {{.fd = life->signal_fd, .events = POLLIN},
 			     {.fd = life->stop_fd, .events = POLLIN}};
 	struct signalfd_siginfo taken;
+	uint64_t count;
 
 	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
 		;
@@ -212,8 +214,24 @@ wait_for_end(struct life *life)
 	while ((p[0].revents & POLLIN) &&
 	       read(life->signal_fd, &taken, sizeof(taken)) < 0 && errno == EINTR)
 		;
-	unblock_signals();
-	fsp_tell_manager("STOPPING=1");
+	while ((p[1].revents & POLLIN) && read(life->stop_fd, &count, sizeof(count)) < 0 &&
+	       errno == EINTR)
+		;
+}
+
+/* Unmounts. Who has files open keeps them until they are closed, or until we are told again. */
+static void
+leave(struct life *life)
+{
+	struct fsp *fsp = life->fsp;
+
+	if (!fsp->door || !fsp->instance || fsp->door->leave(fsp->instance) != -EBUSY)
+		return;
+	log_info(life->command->program->Name,
+		 "%s: unmounted; files are still open and served until they are closed (stop or "
+		 "signal again to end now)",
+		 fsp->mount_path);
+	wait_for_event(life);
 }
 
 /* A mount that is no longer there was unmounted, which is as good as a stop. */
@@ -222,7 +240,7 @@ end_exit_code(struct life *life)
 {
 	if (!atomic_load(&life->ended) || !fsp_has_fuse_mount(life->fsp->mount_path))
 		return FspxExitSuccess;
-	log_error(life->command->program->Name, "%s: the connection to the kernel broke",
+	log_error("program", "%s: the connection to the kernel broke",
 		  life->fsp->mount_path);
 	return FspxExitFailed;
 }
@@ -230,9 +248,11 @@ end_exit_code(struct life *life)
 static void
 tear_down(struct life *life)
 {
+	if (life->fsp)
+		FspFileSystemStopDispatcher(&life->fsp->pub);
+	/* Not before: who asked for the stop is still being answered. */
 	program_control_stop(life->control);
 	if (life->fsp) {
-		FspFileSystemStopDispatcher(&life->fsp->pub);
 		FspFileSystemRemoveMountPoint(&life->fsp->pub);
 		life->command->program->Delete(life->command->program, &life->fsp->pub);
 	}
@@ -254,8 +274,12 @@ serve(struct life *life)
 	if (code == FspxExitSuccess)
 		code = announce(life);
 	if (code == FspxExitSuccess) {
-		wait_for_end(life);
+		wait_for_event(life);
 		code = end_exit_code(life);
+		fsp_tell_manager("STOPPING=1");
+		if (!atomic_load(&life->ended))
+			leave(life);
+		unblock_signals();
 	}
 	tear_down(life);
 	daemonize_failed(&life->daemonize, code);
@@ -274,7 +298,7 @@ run(struct command *command)
 	if (err == 0)
 		err = block_signals(&life);
 	if (err) {
-		log_error(command->program->Name, "cannot start: %s", strerror(-err));
+		log_error("program", "cannot start: %s", strerror(-err));
 		daemonize_failed(&life.daemonize, FspxExitFailed);
 		return FspxExitFailed;
 	}

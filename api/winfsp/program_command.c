@@ -121,6 +121,9 @@ set_mount_option(struct command *c, const char *item)
 	struct fs_door_error error = {0};
 	int known = door ? door->option_check(item, &error) : 0;
 
+	/* mount(8) says by it who mounted; the mount table has that already. */
+	if (strncmp(item, "user=", 5) == 0)
+		return 0;
 	if (known == 0)
 		return fail(c, "unknown option", item);
 	if (known < 0) {

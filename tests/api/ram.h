@@ -43,6 +43,10 @@ struct ram *ram_of(FSP_FILE_SYSTEM *fs);
 NTSTATUS ram_reparse_by_name(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, BOOLEAN is_directory,
 			     PVOID buffer, PSIZE_T size);
 
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+#endif
 /* A request with its response, as the engine would send it. */
 struct exchange {
 	union {
@@ -54,6 +58,9 @@ struct exchange {
 		UINT8 rsp_bytes[FSP_FSCTL_TRANSACT_RSP_SIZEMAX];
 	};
 };
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 /* A new one of this kind with a Hint of its own. */
 void exchange_init(struct exchange *x, UINT32 kind, const WCHAR *name);
 /* A Create by token (a handle of fs/security/token.h), in user mode, with traverse privilege. */
