@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define NODISCARD __attribute__((warn_unused_result))
+#define UNUSED __attribute__((unused))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Runs fn(&variable) when the variable goes out of scope: CLEANUP(free_ptr) char *p = … */

@@ -37,7 +37,13 @@ struct fs_door {
 		      struct fs_door_error *error, struct fs_door_instance **ret_door);
 	/* Serves: starts threads, returns when live. */
 	int (*start)(struct fs_door_instance *door, uint32_t n_threads);
-	/* Stops serving: unmounts (lazily when busy), drains, joins; idempotent. */
+	/*
+	 * Takes the door from its place, so that nobody can come in any more. 0: nobody was inside,
+	 * and it has ended. -EBUSY: files are open; what was written to them has been handed over,
+	 * and they are served until the last is closed (then ended() is called) or stop comes.
+	 */
+	int (*leave)(struct fs_door_instance *door);
+	/* Leaves, finishes requests under way, ends what is still open, joins; idempotent. */
 	void (*stop)(struct fs_door_instance *door);
 	/* JSON members (without braces) for `userdrive info`: transport, why, counters. */
 	int (*describe)(struct fs_door_instance *door, char *dst, size_t cap);

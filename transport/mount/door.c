@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/os/posix/mount_record.h"
 #include "transport/mount/door_priv.h"
 
 struct fs_door_instance {
@@ -318,22 +319,59 @@ session_config(const struct door *d, const struct fs_door_params *p)
 
 /* ---------------------------------------------------------------- life */
 
-/* Plainly first: an unmount that is not lazy has ended every use when it returns. */
+/* Dirty pages of files that stay open must not be lost with the mount. */
 static void
+write_back(struct door *d)
+{
+	int fd = open(d->where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		log_warn("mount", "mountpoint=\"%s\" could not be synced: %s", d->where,
+			 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * Plainly first: an unmount that is not lazy has ended every use when it returns. 0, or -EBUSY
+ * when files stayed open.
+ */
+static int
 unmount(struct door *d)
 {
 	struct fusek_mount_error error = {0};
 	int err;
 
 	if (!d->mounted)
-		return;
+		return 0;
 	d->mounted = false;
 	err = fusek_unmount(d->where, false, &error);
-	if (err == -EBUSY)
-		err = fusek_unmount(d->where, true, &error);
-	/* Somebody else may have unmounted it: that is how a mount ends from outside. */
-	if (err < 0)
+	if (err == -EBUSY) {
+		if (d->started)
+			write_back(d);
+		if (fusek_unmount(d->where, true, &error) < 0)
+			log_warn("mount", "mountpoint=\"%s\" %s", d->where, error.text);
+	} else if (err < 0) {
+		/* Somebody else may have unmounted it: that is how a mount ends from outside. */
 		log_debug("mount", "unmount mountpoint=\"%s\" err=%d", d->where, -err);
+		err = 0;
+	}
+	if (d->record_id >= 0)
+		mount_record_remove(d->record_id);
+	return err;
+}
+
+/* So that somebody can tell, after a crash, whose the dead mount is. */
+static void
+write_record(struct door *d)
+{
+	int err = 0;
+
+	d->record_id = fusek_mount_id(d->where);
+	if (d->record_id >= 0)
+		err = mount_record_write(d->record_id, d->options.mount.subtype, d->where);
+	if (err < 0)
+		log_debug("mount", "no mount record mountpoint=\"%s\" err=%d", d->where, -err);
 }
 
 static int
@@ -366,6 +404,7 @@ door_make(struct fs_volume *volume, const struct fs_door_params *p, struct fs_do
 	if (!instance)
 		return door_fail(error, ENOMEM, "out of memory");
 	d->volume = volume;
+	d->record_id = -1;
 	d->params = *fs_volume_get_params(volume);
 	d->ended = p->ended;
 	d->ended_ctx = p->ctx;
@@ -417,11 +456,12 @@ mount_and_connect(struct door *d, const struct fs_door_params *p, struct fs_door
 	d->mounted = true;
 	err = fusek_session_create(fd, &config, &ops, d, &d->session);
 	if (err) {
-		unmount(d);
+		(void)unmount(d);
 		close(fd);
 		return door_fail(error, -err, "%s: the FUSE session cannot be set up: %s",
 				 d->where, strerror(-err));
 	}
+	write_record(d);
 	return 0;
 }
 
@@ -460,14 +500,25 @@ start(struct fs_door_instance *instance, uint32_t n_threads)
 	return fusek_session_wait_ready(d->session, READY_MS);
 }
 
+static int
+leave(struct fs_door_instance *instance)
+{
+	struct door *d = &instance->d;
+
+	/* From here on the end is what was asked for. */
+	atomic_store(&d->stopping, true);
+	return unmount(d);
+}
+
 static void
 stop(struct fs_door_instance *instance)
 {
 	struct door *d = &instance->d;
 
-	if (atomic_exchange(&d->stopping, true))
+	if (d->stopped)
 		return;
-	unmount(d);
+	d->stopped = true;
+	(void)leave(instance);
 	if (d->started) {
 		fusek_session_stop(d->session, DRAIN_MS);
 		fusek_session_join(d->session);
@@ -523,6 +574,7 @@ const struct fs_door door_mount = {
 	.option_check = option_check,
 	.attach = attach,
 	.start = start,
+	.leave = leave,
 	.stop = stop,
 	.describe = describe,
 	.detach = detach,

@@ -69,7 +69,9 @@ struct door {
 	bool keep_cache, keep_dirs;
 	struct fusek_session *session;
 	bool mounted, started;
-	atomic_bool stopping; /* stop was called: ended() is normal */
+	atomic_bool stopping; /* leave was called: ended() is normal */
+	bool stopped;
+	int record_id; /* of the mount record, -1: none */
 	uint64_t want;        /* INIT flags */
 	/* Written by INIT before any other request is served. */
 	bool writeback, passthrough, kills_set_id;

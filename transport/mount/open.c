@@ -162,6 +162,10 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 	if (directory)
 		params.options |= FILE_DIRECTORY_FILE;
 	err = door_open_cached(d, &params, &uncached, &result, &fs);
+	/* NT's read-only attribute stops everybody who would write, root too (ruling 6). */
+	if (!err && !directory && (result.info.attributes & FILE_ATTRIBUTE_READONLY) &&
+	    (params.desired_access & FILE_WRITE_DATA))
+		err = -EACCES;
 	if (!err && !directory && (flags & O_TRUNC)) {
 		err = door_truncate(fs, 0);
 		/* Kernels before 7.33 forget it where the truncation is ours. */
