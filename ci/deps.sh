@@ -1,11 +1,15 @@
 #!/bin/sh
 # Installs what a tier needs on Debian 12, or says what is missing elsewhere.
-# usage: ci/deps.sh build|test|demo|check
+# usage: ci/deps.sh build|test|demo|check [BUILD_DIR]
+# A build directory that is there already is configured again when something was installed: what
+# was missing then may be found now.
 set -eu
 
 tier=${1:-build}
-build="gcc g++ make pkg-config meson ninja-build liburing-dev libutf8proc-dev libsystemd-dev"
-test="$build libcmocka-dev fuse3 clang python3 attr acl procps util-linux manpages-dev mandoc"
+build_dir=${2:-}
+build="gcc g++ make pkg-config meson ninja-build liburing-dev libutf8proc-dev libsystemd-dev
+	libcmocka-dev"
+test="$build fuse3 clang python3 attr acl procps util-linux manpages-dev mandoc"
 demo="$build fuse3 git fio sqlite3 rsync findutils procps util-linux python3"
 check="$test $demo clang-tidy cppcheck valgrind libclang-rt-14-dev"
 
@@ -48,3 +52,4 @@ if ! { $as_root apt-get update && $as_root apt-get install -y --no-install-recom
 	echo "ci/deps.sh: apt-get could not install:$missing" >&2
 	exit 1
 fi
+[ ! -f "$build_dir/build.ninja" ] || meson setup --reconfigure "$build_dir" >"$log" 2>&1 || cat "$log" >&2

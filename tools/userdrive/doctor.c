@@ -160,6 +160,7 @@ const struct command command_doctor = {
 	.summary = "find drives whose program died or hangs; unmount the dead",
 	.help = "  -n, --dry-run   only look\n"
 		"  --json          an array of findings\n"
+		"\nExample:\n  userdrive doctor --dry-run\n"
 		"\nNever touches a mount point, so it cannot hang on one. Exit code 4: something is\n"
 		"left that a person must look at.\n",
 	.run = run_doctor,

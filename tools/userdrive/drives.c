@@ -152,6 +152,37 @@ absolute_path(const char *path, char *dst, size_t cap)
 	normalise(dst);
 }
 
+/* The drive on which this path lies, or NULL. */
+static const struct drive *
+above(const struct drives *d, const char *path)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const char *where = d->drive[i].mount->where;
+		size_t n = strlen(where);
+
+		if (strncmp(path, where, n) == 0 && path[n] == '/')
+			return &d->drive[i];
+	}
+	return NULL;
+}
+
+/* Symbolic links on the way to the last component. A way over a drive is left alone. */
+static struct drive *
+by_resolved_place(struct drives *d, char *where)
+{
+	char resolved[8192];
+	char *slash = strrchr(where, '/');
+
+	if (slash == where || above(d, where))
+		return NULL;
+	*slash = '\0';
+	CLEANUP(free_ptr) char *folder = realpath(where, NULL);
+	if (!folder)
+		return NULL;
+	snprintf(resolved, sizeof(resolved), "%s/%s", folder[1] ? folder : "", slash + 1);
+	return by_place(d, resolved);
+}
+
 struct drive *
 drives_find(struct drives *d, const char *what)
 {
@@ -160,6 +191,8 @@ drives_find(struct drives *d, const char *what)
 
 	absolute_path(what, where, sizeof(where));
 	struct drive *drive = by_place(d, where);
+	if (!drive)
+		drive = by_resolved_place(d, where);
 	for (size_t i = 0; !drive && *what && !*end && i < d->n; i++)
 		if (d->drive[i].pid == pid && pid > 0)
 			drive = &d->drive[i];

@@ -35,7 +35,8 @@ struct drives {
 /* 0 or -errno. Caller frees with drives_free, also after a failure. */
 NODISCARD int drives_read(struct drives *ret_drives);
 void drives_free(struct drives *drives);
-/* By mount point (as given or made absolute without touching it) or by pid. */
+/* By mount point (made absolute; symbolic links before its last component are followed, the mount
+ * point itself is not touched) or by pid. */
 struct drive *drives_find(struct drives *drives, const char *what);
 const char *drive_state_name(enum drive_state state);
 /* Member of the drive's info, or "" */

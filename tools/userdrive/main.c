@@ -12,14 +12,15 @@ static const struct command command_version = {
 	.name = "version",
 	.arguments = "[--json]",
 	.summary = "show the version",
-	.help = "",
+	.help = "  --json      an object: \"version\", \"fuse_protocol\"\n"
+		"\nExample:\n  userdrive version --json\n",
 	.run = run_version,
 };
 static const struct command command_help = {
 	.name = "help",
 	.arguments = "[COMMAND]",
 	.summary = "show how a command is used",
-	.help = "",
+	.help = "Example:\n  userdrive help mount\n",
 	.run = run_help,
 };
 
@@ -59,6 +60,24 @@ print_help(FILE *to)
 		    "  userdrive mount memfs /mnt/scratch && userdrive list\n");
 }
 
+static const struct command *
+find_or_say(const char *name)
+{
+	const struct command *command = find(name);
+
+	if (!command) {
+		fprintf(stderr, "userdrive: there is no command '%s'\n", name);
+		print_help(stderr);
+	}
+	return command;
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int
 run_help(int argc, char **argv)
 {
@@ -66,12 +85,13 @@ run_help(int argc, char **argv)
 		print_help(stdout);
 		return EXIT_OK;
 	}
-	const struct command *command = find(argv[1]);
-	if (!command) {
-		fprintf(stderr, "userdrive: there is no command '%s'\n", argv[1]);
-		print_help(stderr);
+	if (argc > 2) {
+		usage_error(&command_help, "'%s' is not expected", argv[2]);
 		return EXIT_USAGE;
 	}
+	const struct command *command = find_or_say(argv[1]);
+	if (!command)
+		return EXIT_USAGE;
 	printf("usage: userdrive %s %s\n\n%s\n\n%s", command->name, command->arguments,
 	       command->summary, command->help);
 	return EXIT_OK;
@@ -80,7 +100,13 @@ run_help(int argc, char **argv)
 static int
 run_version(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "--json") == 0)
+	bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+
+	if (argc > 1 + json) {
+		usage_error(&command_version, "'%s' is not expected", argv[1 + json]);
+		return EXIT_USAGE;
+	}
+	if (json)
 		printf("{\"version\":\"%s\",\"fuse_protocol\":\"7.45\"}\n", USERDRIVE_VERSION);
 	else
 		printf("userdrive %s (FUSE protocol 7.31 to 7.45)\n", USERDRIVE_VERSION);
@@ -96,16 +122,15 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return run_version(1, argv);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (is_help(argv[1]))
 		return run_help(1, argv);
-	const struct command *command = find(argv[1]);
-	if (!command) {
-		fprintf(stderr, "userdrive: there is no command '%s'\n", argv[1]);
-		print_help(stderr);
+	const struct command *command = find_or_say(argv[1]);
+	if (!command)
 		return EXIT_USAGE;
-	}
-	for (int i = 2; command != &command_mount && i < argc; i++)
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+	/* What follows the name of a drive program is for that program. */
+	int own = command == &command_mount && argc > 3 ? 3 : argc;
+	for (int i = 2; i < own; i++)
+		if (is_help(argv[i])) {
 			char *help[] = {argv[0], argv[1], NULL};
 
 			return run_help(2, help);

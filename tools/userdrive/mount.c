@@ -65,9 +65,10 @@ run_mount(int argc, char **argv)
 		execvp(program, argv + 1);
 	int err = errno;
 	fprintf(stderr, "userdrive: %s: %s\n", program,
-		err == ENOENT ? "no such program; known here are memfs and passthrough, others are "
-				"looked for in $PATH"
-			      : strerror(err));
+		err == ENOENT && !strchr(program, '/')
+			? "no such program; known here are memfs and passthrough, others are "
+			  "looked for in $PATH"
+			: strerror(err));
 	return EXIT_NO_DRIVE;
 }
 

@@ -1,9 +1,13 @@
 /* userdrive stop */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/control.h"
@@ -66,17 +70,57 @@ unmount(const struct drive *drive, bool lazy)
 static int
 force(const struct drive *drive)
 {
-	if (fuse_connection_abort(drive->mount->minor) < 0)
+	/* Without fusectl, a forced unmount aborts too; that it may find the mount busy is all
+	 * right. */
+	if (fuse_connection_abort(drive->mount->minor) < 0 &&
+	    umount2(drive->mount->where, MNT_FORCE | UMOUNT_NOFOLLOW) < 0 && errno != EBUSY)
 		fprintf(stderr, "userdrive: %s: the connection could not be aborted (fusectl); "
 				"detaching it\n", drive->mount->where);
+	if (!is_mounted(drive->mount->minor, drive->mount->where))
+		return EXIT_OK;
 	return unmount(drive, true);
+}
+
+/* The process deletes its file system after the mount is gone: what it keeps is then stored. A
+ * process that cannot be watched has ended. */
+static bool
+wait_ended(int process_fd, unsigned timeout_ms)
+{
+	struct pollfd p = {.fd = process_fd, .events = POLLIN};
+
+	return process_fd < 0 || poll(&p, 1, (int)timeout_ms) > 0;
+}
+
+/* The request to a process that answers, and what follows from it. */
+static int
+stop_served(const struct drive *drive, unsigned timeout_ms)
+{
+	CLEANUP(buf_fini) struct buf reply = BUF_INIT;
+	CLEANUP(close_fd) int process = (int)syscall(SYS_pidfd_open, drive->pid, 0);
+	const char *where = drive->mount->where;
+	int err = control_call(drive->control, "stop", ASK_MS, &reply);
+
+	if (err < 0 && is_mounted(drive->mount->minor, where)) {
+		fprintf(stderr, "userdrive: %s: process %ld did not take the request: %s; "
+				"use --force\n", where, (long)drive->pid, strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (!wait_gone(drive, timeout_ms)) {
+		fprintf(stderr, "userdrive: %s: still mounted after %u s; use --force to end what "
+				"is under way\n", where, timeout_ms / 1000);
+		return EXIT_FAILED;
+	}
+	if (!wait_ended(process, timeout_ms)) {
+		fprintf(stderr, "userdrive: %s: unmounted, but process %ld is still busy after %u s\n",
+			where, (long)drive->pid, timeout_ms / 1000);
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
 }
 
 static int
 stop(const struct drive *drive, unsigned timeout_ms)
 {
-	CLEANUP(buf_fini) struct buf reply = BUF_INIT;
-
 	switch (drive->state) {
 	case DRIVE_DEAD:
 		return unmount(drive, true);
@@ -89,20 +133,7 @@ stop(const struct drive *drive, unsigned timeout_ms)
 	case DRIVE_SERVED:
 		break;
 	}
-	int err = control_call(drive->control, "stop", ASK_MS, &reply);
-	if (err < 0) {
-		fprintf(stderr, "userdrive: %s: process %ld did not take the request: %s; "
-				"use --force\n",
-			drive->mount->where, (long)drive->pid, strerror(-err));
-		return EXIT_FAILED;
-	}
-	if (!wait_gone(drive, timeout_ms)) {
-		fprintf(stderr, "userdrive: %s: still mounted after %u s; use --force to end what "
-				"is under way\n",
-			drive->mount->where, timeout_ms / 1000);
-		return EXIT_FAILED;
-	}
-	return EXIT_OK;
+	return stop_served(drive, timeout_ms);
 }
 
 struct arguments {
@@ -124,7 +155,7 @@ parse(int argc, char **argv, struct arguments *a)
 			char *end;
 			unsigned long s = strtoul(argv[++i], &end, 10);
 
-			if (*end || s > 86400) {
+			if (end == argv[i] || *end || s > 86400) {
 				usage_error(&command_stop, "--timeout: '%s' is not a number of "
 							   "seconds", argv[i]);
 				return -1;
@@ -135,7 +166,15 @@ parse(int argc, char **argv, struct arguments *a)
 			return -1;
 		} else if (a->n < (int)ARRAY_SIZE(a->what)) {
 			a->what[a->n++] = argv[i];
+		} else {
+			usage_error(&command_stop, "more than %zu drives at once",
+				    ARRAY_SIZE(a->what));
+			return -1;
 		}
+	}
+	if (a->n > 0 && a->all) {
+		usage_error(&command_stop, "'%s' beside --all is not expected", a->what[0]);
+		return -1;
 	}
 	if (a->n == 0 && !a->all) {
 		usage_error(&command_stop, "a mount point or pid is expected, or --all");
