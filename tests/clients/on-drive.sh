@@ -21,6 +21,7 @@ skip() { echo "skip: $*"; exit 77; }
 allowed=${USERDRIVE_TEST_TRANSPORTS:-uring dev auto}
 case " $allowed " in *" $transport "*) ;; *) skip "transport $transport is left out of this run" ;; esac
 [ -e /dev/fuse ] || skip "this machine has no /dev/fuse"
+[ -r /dev/fuse ] && [ -w /dev/fuse ] || skip "/dev/fuse is not open to this user"
 [ "$(id -u)" = 0 ] || command -v fusermount3 >/dev/null || skip "not root, and no fusermount3"
 if [ "$transport" = uring ]; then
 	[ "$(cat /sys/module/fuse/parameters/enable_uring 2>/dev/null)" = Y ] ||
@@ -49,6 +50,8 @@ cleanup() {
 	if grep -q " $work/drive " /proc/self/mountinfo; then
 		umount -l "$work/drive" 2>/dev/null || fusermount3 -uz "$work/drive" 2>/dev/null
 	fi
+	# A model may have taken its own permissions away.
+	chmod -R u+rwx "$work" 2>/dev/null
 	rm -rf "$work"
 }
 trap cleanup EXIT

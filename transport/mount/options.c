@@ -212,6 +212,8 @@ flag_parse(struct door_options *o, const char *item)
 		o->passthrough = DOOR_OFF;
 	else if (strcmp(item, "direct_io") == 0)
 		o->direct_io = true;
+	else if (strcmp(item, "no_default_permissions") == 0)
+		o->no_default_permissions = true;
 	else
 		return false;
 	return true;

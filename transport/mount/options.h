@@ -16,6 +16,7 @@ struct door_options {
 	enum door_streams streams;
 	enum door_choice writeback, passthrough;
 	bool direct_io;
+	bool no_default_permissions; /* see configure_permissions in door.c */
 	bool symlinks_nt; /* every symbolic link as a SYMLINK reparse point */
 	bool has_uid, has_gid, has_umask, has_deadline;
 	uint32_t uid, gid, umask;
