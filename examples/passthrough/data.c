@@ -52,7 +52,8 @@ constrain(const struct pt_file *file, UINT64 offset, ULONG *length)
 }
 
 static ssize_t
-write_once(const struct pt_file *file, void *buffer, UINT64 offset, ULONG length, bool to_end)
+write_once(const struct pt_file *file, void *buffer, UINT64 offset, ULONG length,
+	   bool to_end)
 {
 	struct iovec iov = {.iov_base = buffer, .iov_len = length};
 	ssize_t n;
@@ -121,7 +122,8 @@ allocate(const struct pt_file *file, int mode, UINT64 offset, UINT64 length)
 	if (offset > OFFSET_MAX || length > OFFSET_MAX - offset)
 		return nt_from_errno(EFBIG);
 	do
-		err = fallocate(file->fd, mode, (off_t)offset, (off_t)length) < 0 ? errno : 0;
+		err = fallocate(file->fd, mode, (off_t)offset, (off_t)length) < 0 ? errno
+										  : 0;
 	while (err == EINTR);
 	return nt_from_errno(err);
 }
@@ -189,7 +191,8 @@ pt_query_ranges(FSP_FILE_SYSTEM *fs, PVOID context, UINT64 offset, UINT64 length
 		if (stop < 0 || (UINT64)start >= end) /* no data from here on */
 			break;
 		UINT64 last = MIN((UINT64)stop, end);
-		ranges[n++] = (FSPX_RANGE){.Offset = (UINT64)start, .Length = last - (UINT64)start};
+		ranges[n++] = (FSPX_RANGE){.Offset = (UINT64)start,
+					   .Length = last - (UINT64)start};
 		offset = last;
 	}
 	*count = n;
@@ -257,8 +260,9 @@ copy(int from, UINT64 from_offset, int to, UINT64 to_offset, size_t length)
 }
 
 NTSTATUS
-pt_copy_range(FSP_FILE_SYSTEM *fs, PVOID context, UINT64 offset, PVOID to_context, UINT64 to_offset,
-	      UINT64 length, PUINT64 ret_bytes, FSP_FSCTL_FILE_INFO *info)
+pt_copy_range(FSP_FILE_SYSTEM *fs, PVOID context, UINT64 offset, PVOID to_context,
+	      UINT64 to_offset, UINT64 length, PUINT64 ret_bytes,
+	      FSP_FSCTL_FILE_INFO *info)
 {
 	struct pt_file *from = context, *to = to_context;
 	NTSTATUS st = pt_need(from, PT_READ);
@@ -277,8 +281,8 @@ pt_copy_range(FSP_FILE_SYSTEM *fs, PVOID context, UINT64 offset, PVOID to_contex
 }
 
 /*
- * The kernel then writes in the server's name. A privileged server's writes do not take set-id
- * bits away, as the writer's own would: such files are written through the drive.
+ * The kernel then writes in the server's name. A privileged server's writes do not take
+ * set-id bits away, as the writer's own would: such files are written through the drive.
  */
 static bool
 may_be_backed(const struct pt_file *file)

@@ -1,11 +1,12 @@
 /*
- * Extended attributes. user.* attributes of the source are EAs; set-id bits and device numbers,
- * which no security descriptor holds, are the EAs $LXMOD and $LXDEV, as WSL has them.
+ * Extended attributes. user.* attributes of the source are EAs; set-id bits and device
+ * numbers, which no security descriptor holds, are the EAs $LXMOD and $LXDEV, as WSL has
+ * them.
  *
  * An attribute set through a mount is, in the source, what a program would have set there
- * directly, and the reverse. So the two forms that a mount gives to what EAs cannot hold are
- * undone here: bytes that EA names cannot have travel as "%XX", and an empty value, which an EA
- * cannot have, as a mark (also before a value that begins with the mark).
+ * directly, and the reverse. So the two forms that a mount gives to what EAs cannot hold
+ * are undone here: bytes that EA names cannot have travel as "%XX", and an empty value,
+ * which an EA cannot have, as a mark (also before a value that begins with the mark).
  */
 #include "examples/passthrough/passthrough.h"
 
@@ -24,7 +25,8 @@ enum {
 	EA_NAME_MAX = 254,
 	XATTR_NAME_ROOM = 5 + 255 + 1, /* "user.", XATTR_NAME_MAX, NUL */
 	PATH_ROOM = PT_PROC_PATH_SIZE + NAME_MAX + 2,
-	LX_ENTRY_SIZE = 5 + 6 /* of an entry with a name of six bytes, without its value */
+	LX_ENTRY_SIZE =
+		5 + 6 /* of an entry with a name of six bytes, without its value */
 };
 
 static const char prefix[] = "user.";
@@ -141,15 +143,18 @@ is_marked(const void *value, size_t n)
 	return n >= sizeof(mark) && memcmp(value, mark, sizeof(mark)) == 0;
 }
 
-/* ---------------------------------------------------------------- attributes of the source */
+/* ---------------------------------------------------------------- attributes of the
+ * source */
 
 static void
 ref_path(struct pt_ref ref, char dst[PATH_ROOM])
 {
-	snprintf(dst, PATH_ROOM, "/proc/self/fd/%d%s%s", ref.fd, *ref.name ? "/" : "", ref.name);
+	snprintf(dst, PATH_ROOM, "/proc/self/fd/%d%s%s", ref.fd, *ref.name ? "/" : "",
+		 ref.name);
 }
 
-/* /proc/self/fd/N is itself a link, to the object: it must be followed, a name must not. */
+/* /proc/self/fd/N is itself a link, to the object: it must be followed, a name must not.
+ */
 static ssize_t
 list_names(const char *path, bool follow, char *dst, size_t cap)
 {
@@ -271,7 +276,8 @@ pt_ea_size(struct pt_ref ref, const struct statx *stx, uint32_t *ret_size)
 		return err;
 	for (size_t at = 0;;) {
 		const char *name = names_next(&names, &at);
-		size_t n_name = name ? encode_name(name + sizeof(prefix) - 1, ea_name) : 0;
+		size_t n_name =
+			name ? encode_name(name + sizeof(prefix) - 1, ea_name) : 0;
 		uint8_t *value;
 
 		if (!name)
@@ -293,7 +299,8 @@ struct ea_list {
 };
 
 static NTSTATUS
-add_ea(struct ea_list *l, const char *name, size_t n_name, const void *value, size_t n_value)
+add_ea(struct ea_list *l, const char *name, size_t n_name, const void *value,
+       size_t n_value)
 {
 	size_t head = offsetof(FILE_FULL_EA_INFORMATION, EaName);
 	PFILE_FULL_EA_INFORMATION ea = calloc(1, head + n_name + 1 + n_value + 4);
@@ -313,7 +320,8 @@ add_ea(struct ea_list *l, const char *name, size_t n_name, const void *value, si
 static NTSTATUS
 add_lx(struct ea_list *l, const struct statx *stx)
 {
-	uint32_t mode = stx->stx_mode, device[2] = {stx->stx_rdev_major, stx->stx_rdev_minor};
+	uint32_t mode = stx->stx_mode,
+		 device[2] = {stx->stx_rdev_major, stx->stx_rdev_minor};
 	NTSTATUS st = STATUS_SUCCESS;
 
 	if (has_lx_mode(stx->stx_mode))
@@ -337,7 +345,8 @@ add_xattr(struct ea_list *l, const char *path, const char *name)
 	n = read_value(path, true, name, &value);
 	if (n < 0)
 		return is_skipped(n) ? STATUS_SUCCESS : nt_from_errno((int)-n);
-	st = is_skipped(n) ? STATUS_SUCCESS : add_ea(l, ea_name, n_name, value, (size_t)n);
+	st = is_skipped(n) ? STATUS_SUCCESS
+			   : add_ea(l, ea_name, n_name, value, (size_t)n);
 	free(value);
 	return st;
 }
@@ -396,7 +405,8 @@ set_lx(struct pt_file *file, const FILE_FULL_EA_INFORMATION *ea)
 		return STATUS_INVALID_PARAMETER;
 	mode_t bits = lx_bits(stx.stx_mode);
 	mode_t mode = (stx.stx_mode & ~bits) | (wanted & bits);
-	/* A sticky bit that the descriptor to come cannot hold: with the mode that it belongs to. */
+	/* A sticky bit that the descriptor to come cannot hold: with the mode that it
+	 * belongs to. */
 	if (S_ISDIR(stx.stx_mode) && (wanted & S_ISVTX) &&
 	    !pt_sticky_in_descriptor(S_IFDIR | (wanted & 0777)))
 		mode = S_IFDIR | (wanted & 07777);
@@ -404,7 +414,8 @@ set_lx(struct pt_file *file, const FILE_FULL_EA_INFORMATION *ea)
 	return err ? nt_from_errno(-err) : STATUS_SUCCESS;
 }
 
-/* The attribute as it is spelt in the source when it is there: EAs are compared without case. */
+/* The attribute as it is spelt in the source when it is there: EAs are compared without
+ * case. */
 static int
 find_spelling(const char *path, char name[XATTR_NAME_ROOM])
 {
@@ -458,7 +469,8 @@ apply_one(FSP_FILE_SYSTEM *fs, PVOID context, PFILE_FULL_EA_INFORMATION ea)
 }
 
 NTSTATUS
-pt_apply_ea(struct pt *pt, struct pt_file *file, PFILE_FULL_EA_INFORMATION ea, ULONG length)
+pt_apply_ea(struct pt *pt, struct pt_file *file, PFILE_FULL_EA_INFORMATION ea,
+	    ULONG length)
 {
 	NTSTATUS st = FspFileSystemEnumerateEa(pt->fs, apply_one, file, ea, length);
 

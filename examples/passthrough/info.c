@@ -1,4 +1,5 @@
-/* stat and the information of a file; owner, group and mode and its security descriptor. */
+/* stat and the information of a file; owner, group and mode and its security descriptor.
+ */
 #include "examples/passthrough/passthrough.h"
 
 #include <errno.h>
@@ -20,10 +21,13 @@ pt_last_error(void)
 int
 pt_statx(struct pt_ref ref, struct statx *ret_stx)
 {
-	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*ref.name ? 0 : AT_EMPTY_PATH);
+	int flags =
+		AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*ref.name ? 0 : AT_EMPTY_PATH);
 
-	return statx(ref.fd, ref.name, flags, STATX_BASIC_STATS | STATX_BTIME, ret_stx) < 0 ? -errno
-											    : 0;
+	return statx(ref.fd, ref.name, flags, STATX_BASIC_STATS | STATX_BTIME, ret_stx) <
+			       0
+		       ? -errno
+		       : 0;
 }
 
 dev_t
@@ -52,8 +56,8 @@ device_number(struct pt *pt, dev_t device)
 }
 
 /*
- * Inode numbers are unique in one file system only. Those of file systems mounted below the
- * source carry the number of theirs in the upper bits.
+ * Inode numbers are unique in one file system only. Those of file systems mounted below
+ * the source carry the number of theirs in the upper bits.
  */
 static uint64_t
 index_of(struct pt *pt, const struct statx *stx)
@@ -110,7 +114,8 @@ fill_info(struct pt *pt, struct pt_ref ref, const struct statx *stx, uint32_t ea
 }
 
 NTSTATUS
-pt_fill_info(struct pt *pt, struct pt_ref ref, const struct statx *stx, FSP_FSCTL_FILE_INFO *info)
+pt_fill_info(struct pt *pt, struct pt_ref ref, const struct statx *stx,
+	     FSP_FSCTL_FILE_INFO *info)
 {
 	uint32_t ea_size;
 	int err = pt_ea_size(ref, stx, &ea_size);
@@ -130,7 +135,8 @@ file_info(struct pt *pt, struct pt_file *file, bool quick, FSP_FSCTL_FILE_INFO *
 	if (err)
 		return nt_from_errno(-err);
 	pthread_mutex_lock(&file->lock);
-	if (!quick || file->ea_changes != changes || now - file->ea_ns > EA_SIZE_FRESH_NS) {
+	if (!quick || file->ea_changes != changes ||
+	    now - file->ea_ns > EA_SIZE_FRESH_NS) {
 		err = pt_ea_size(ref, &stx, &file->ea_size);
 		file->ea_changes = changes;
 		file->ea_ns = err ? 0 : now;
@@ -161,11 +167,12 @@ pt_get_file_info(FSP_FILE_SYSTEM *fs, PVOID context, FSP_FSCTL_FILE_INFO *info)
 static struct timespec
 time_or_leave(UINT64 time)
 {
-	return time ? timespec_from_filetime(time) : (struct timespec){.tv_nsec = UTIME_OMIT};
+	return time ? timespec_from_filetime(time)
+		    : (struct timespec){.tv_nsec = UTIME_OMIT};
 }
 
-/* Linux sets neither birth nor change times, and has no place for the attributes: accepted, as
- * programs that copy files set them all, and without effect. */
+/* Linux sets neither birth nor change times, and has no place for the attributes:
+ * accepted, as programs that copy files set them all, and without effect. */
 NTSTATUS
 pt_set_basic_info(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 attributes, UINT64 creation,
 		  UINT64 access, UINT64 write, UINT64 change, FSP_FSCTL_FILE_INFO *info)
@@ -186,8 +193,8 @@ pt_set_basic_info(FSP_FILE_SYSTEM *fs, PVOID context, UINT32 attributes, UINT64 
 static void
 free_mapped(PSECURITY_DESCRIPTOR sd)
 {
-	FspDeleteSecurityDescriptor(sd,
-				    (FSP_CREATE_FUNC)FspPosixMapPermissionsToSecurityDescriptor);
+	FspDeleteSecurityDescriptor(
+		sd, (FSP_CREATE_FUNC)FspPosixMapPermissionsToSecurityDescriptor);
 }
 
 NTSTATUS
@@ -198,8 +205,8 @@ pt_copy_security(const struct statx *stx, PSECURITY_DESCRIPTOR sd, SIZE_T *size)
 
 	if (!size)
 		return STATUS_SUCCESS;
-	st = FspPosixMapPermissionsToSecurityDescriptor(stx->stx_uid, stx->stx_gid, stx->stx_mode,
-							&mapped);
+	st = FspPosixMapPermissionsToSecurityDescriptor(stx->stx_uid, stx->stx_gid,
+							stx->stx_mode, &mapped);
 	if (!NT_SUCCESS(st))
 		return st;
 	SIZE_T room = *size;
@@ -235,12 +242,13 @@ pt_chmod(const struct pt_file *file, mode_t mode)
 
 /* What a file would be after a change of its descriptor. */
 static NTSTATUS
-modify(const struct statx *stx, SECURITY_INFORMATION info, PSECURITY_DESCRIPTOR modification,
-       UINT32 *ret_uid, UINT32 *ret_gid, UINT32 *ret_mode)
+modify(const struct statx *stx, SECURITY_INFORMATION info,
+       PSECURITY_DESCRIPTOR modification, UINT32 *ret_uid, UINT32 *ret_gid,
+       UINT32 *ret_mode)
 {
 	PSECURITY_DESCRIPTOR current, changed;
-	NTSTATUS st = FspPosixMapPermissionsToSecurityDescriptor(stx->stx_uid, stx->stx_gid,
-								 stx->stx_mode, &current);
+	NTSTATUS st = FspPosixMapPermissionsToSecurityDescriptor(
+		stx->stx_uid, stx->stx_gid, stx->stx_mode, &current);
 
 	if (!NT_SUCCESS(st))
 		return st;
@@ -248,7 +256,8 @@ modify(const struct statx *stx, SECURITY_INFORMATION info, PSECURITY_DESCRIPTOR 
 	free_mapped(current);
 	if (!NT_SUCCESS(st))
 		return st;
-	st = FspPosixMapSecurityDescriptorToPermissions(changed, ret_uid, ret_gid, ret_mode);
+	st = FspPosixMapSecurityDescriptorToPermissions(changed, ret_uid, ret_gid,
+							ret_mode);
 	FspDeleteSecurityDescriptor(changed, (FSP_CREATE_FUNC)FspSetSecurityDescriptor);
 	return st;
 }
@@ -259,8 +268,8 @@ pt_sticky_in_descriptor(mode_t mode)
 	return S_ISDIR(mode) && (mode & 0200) && (mode & 0022);
 }
 
-/* The mode that a change of the descriptor leads to: bits that neither the old nor the new one
- * can hold stay. */
+/* The mode that a change of the descriptor leads to: bits that neither the old nor the
+ * new one can hold stay. */
 static mode_t
 mode_from_descriptor(mode_t old, mode_t mode)
 {
@@ -306,7 +315,8 @@ find(struct pt *pt, PWSTR name, PUINT32 ret_index, int *ret_fd)
 	NTSTATUS st = pt_open_path(pt, name, ret_fd);
 
 	if (st == STATUS_REPARSE &&
-	    !FspFileSystemFindReparsePoint(pt->fs, pt_reparse_by_name, NULL, name, ret_index))
+	    !FspFileSystemFindReparsePoint(pt->fs, pt_reparse_by_name, NULL, name,
+					   ret_index))
 		st = STATUS_OBJECT_PATH_NOT_FOUND; /* it went away meanwhile */
 	return st;
 }

@@ -1,7 +1,7 @@
 /*
- * Listings. The marker of an entry is the position that the source's file system gave with it,
- * so that any listing can be continued without a table of ours; getdents64 itself, because
- * readdir hides positions that are not the last one's.
+ * Listings. The marker of an entry is the position that the source's file system gave
+ * with it, so that any listing can be continued without a table of ours; getdents64
+ * itself, because readdir hides positions that are not the last one's.
  */
 #include "examples/passthrough/passthrough.h"
 
@@ -96,7 +96,8 @@ fill_bare(const struct dirent64_raw *d, FSP_FSCTL_FILE_INFO *info)
 	info->HardLinks = 1;
 }
 
-/* ".." is shown as the directory itself: its parent may have become one outside the source. */
+/* ".." is shown as the directory itself: its parent may have become one outside the
+ * source. */
 static NTSTATUS
 fill_entry(struct pt *pt, const struct pt_file *dir, const struct dirent64_raw *d,
 	   FSP_FSCTL_FILE_INFO *info)
@@ -112,12 +113,13 @@ fill_entry(struct pt *pt, const struct pt_file *dir, const struct dirent64_raw *
 	return err ? nt_from_errno(-err) : pt_fill_info(pt, ref, &stx, info);
 }
 
-/* Names that no UTF-16 name of 255 units stands for do not occur: NAME_MAX is 255 bytes. */
+/* Names that no UTF-16 name of 255 units stands for do not occur: NAME_MAX is 255 bytes.
+ */
 static size_t
 put_name(const char *name, FSP_FSCTL_DIR_INFO *info)
 {
-	int n = name_from_posix(name, strlen(name), TEXT_COMPONENT, (uint16_t *)info->FileNameBuf,
-				NAME_MAX_UNITS);
+	int n = name_from_posix(name, strlen(name), TEXT_COMPONENT,
+				(uint16_t *)info->FileNameBuf, NAME_MAX_UNITS);
 
 	info->Size = (UINT16)(sizeof(*info) + (n > 0 ? (size_t)n : 0) * sizeof(WCHAR));
 	return n > 0 ? (size_t)n : 0;
@@ -125,8 +127,8 @@ put_name(const char *name, FSP_FSCTL_DIR_INFO *info)
 
 /* false: no room. An entry that went away meanwhile is left out. */
 static bool
-add_entry(struct pt *pt, const struct pt_file *dir, const struct dirent64_raw *d, PVOID buffer,
-	  ULONG length, PULONG bytes)
+add_entry(struct pt *pt, const struct pt_file *dir, const struct dirent64_raw *d,
+	  PVOID buffer, ULONG length, PULONG bytes)
 {
 	union dir_info u;
 
@@ -143,12 +145,13 @@ is_root(const struct pt *pt, const struct pt_file *dir)
 {
 	struct stat st;
 
-	return fstat(pt->root, &st) == 0 && st.st_dev == dir->device && st.st_ino == dir->inode;
+	return fstat(pt->root, &st) == 0 && st.st_dev == dir->device &&
+	       st.st_ino == dir->inode;
 }
 
 NTSTATUS
-pt_read_directory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern, PWSTR marker, PVOID buffer,
-		  ULONG length, PULONG ret_bytes)
+pt_read_directory(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR pattern, PWSTR marker,
+		  PVOID buffer, ULONG length, PULONG ret_bytes)
 {
 	struct pt *pt = pt_of(fs);
 	struct pt_file *dir = context;
@@ -184,7 +187,8 @@ pt_get_dir_info(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, FSP_FSCTL_DIR_IN
 	const uint16_t *units = (const uint16_t *)name;
 	char bytes[NAME_MAX_UTF8_BYTES + 1];
 	struct statx stx;
-	int n = name_to_posix(units, utf16_len(units), TEXT_COMPONENT, bytes, NAME_MAX_UTF8_BYTES);
+	int n = name_to_posix(units, utf16_len(units), TEXT_COMPONENT, bytes,
+			      NAME_MAX_UTF8_BYTES);
 
 	if (n <= 0 || memchr(bytes, '/', (size_t)n) || memchr(bytes, 0, (size_t)n))
 		return STATUS_OBJECT_NAME_INVALID;

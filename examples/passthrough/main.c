@@ -20,11 +20,12 @@ set_timeout(struct pt_params *p, const char *value, char *error, SIZE_T cap)
 	char *end;
 
 	errno = 0;
-	unsigned long long n = strcmp(value, "-1") ? strtoull(value, &end, 10) : UINT32_MAX;
-	if (strcmp(value, "-1") && (errno || end == value || *end || *value == '-' ||
-				    n > UINT32_MAX)) {
-		snprintf(error, cap, "FileInfoTimeout: '%s' is not a number of milliseconds",
-			 value);
+	unsigned long long n =
+		strcmp(value, "-1") ? strtoull(value, &end, 10) : UINT32_MAX;
+	if (strcmp(value, "-1") &&
+	    (errno || end == value || *end || *value == '-' || n > UINT32_MAX)) {
+		snprintf(error, cap,
+			 "FileInfoTimeout: '%s' is not a number of milliseconds", value);
 		return -1;
 	}
 	p->file_info_timeout = (uint32_t)n;
@@ -32,7 +33,8 @@ set_timeout(struct pt_params *p, const char *value, char *error, SIZE_T cap)
 }
 
 static int
-set_option(FSPX_PROGRAM *program, const char *name, const char *value, char *error, SIZE_T cap)
+set_option(FSPX_PROGRAM *program, const char *name, const char *value, char *error,
+	   SIZE_T cap)
 {
 	struct pt_params *p = program->Context;
 
@@ -52,7 +54,8 @@ create(FSPX_PROGRAM *program, FSP_FILE_SYSTEM **ret_fs, char *error, SIZE_T cap)
 	struct pt *pt;
 
 	if (!p->directory) {
-		snprintf(error, cap, "which directory? Give it before the mount point, or with -p");
+		snprintf(error, cap,
+			 "which directory? Give it before the mount point, or with -p");
 		return STATUS_INVALID_PARAMETER;
 	}
 	NTSTATUS st = pt_create(p, &pt, error, cap);
@@ -61,8 +64,7 @@ create(FSPX_PROGRAM *program, FSP_FILE_SYSTEM **ret_fs, char *error, SIZE_T cap)
 	return st;
 }
 
-static VOID
-delete (FSPX_PROGRAM *program, FSP_FILE_SYSTEM *fs)
+static VOID delete (FSPX_PROGRAM *program, FSP_FILE_SYSTEM *fs)
 {
 	(void)program;
 	pt_delete(pt_of(fs));
@@ -79,9 +81,12 @@ main(int argc, char **argv)
 		.Summary = "a directory as a drive",
 		.SourceName = "Directory",
 		.Options = options,
-		.Examples = "passthrough /srv/data /mnt/data         until it is unmounted\n"
-			    "passthrough /srv/data /mnt/data -o allow_other,FileInfoTimeout=0\n"
-			    "passthrough -p /srv/data -m X:          in the foreground, as drive X:\n",
+		.Examples =
+			"passthrough /srv/data /mnt/data         until it is unmounted\n"
+			"passthrough /srv/data /mnt/data -o "
+			"allow_other,FileInfoTimeout=0\n"
+			"passthrough -p /srv/data -m X:          in the foreground, as "
+			"drive X:\n",
 		.Context = &params,
 		.SetOption = set_option,
 		.Create = create,

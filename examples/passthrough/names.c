@@ -36,12 +36,14 @@ pt_cleanup(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, ULONG flags)
 	struct pt_file *file = context;
 
 	place.path.bytes = place.path.room;
-	if (!(flags & FspCleanupDelete) || !NT_SUCCESS(pt_place_init(pt_of(fs), name, &place)))
+	if (!(flags & FspCleanupDelete) ||
+	    !NT_SUCCESS(pt_place_init(pt_of(fs), name, &place)))
 		return;
 	/* Another file may have taken the name in the source; it stays. */
 	if (pt_place_holds(&place, file) &&
 	    unlinkat(place.dir, place.last, is_directory(file) ? AT_REMOVEDIR : 0) < 0)
-		FspDebugLog("passthrough: a file could not be removed, errno %d\n", errno);
+		FspDebugLog("passthrough: a file could not be removed, errno %d\n",
+			    errno);
 }
 
 /* What unlink(2) would refuse: the answer is wanted before the handle is closed. */
@@ -52,7 +54,9 @@ check_removable(const struct statx *stx, const struct statx *parent)
 		return -EBUSY;
 	if (stx->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
 		return -EPERM;
-	return parent->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND) ? -EPERM : 0;
+	return parent->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)
+		       ? -EPERM
+		       : 0;
 }
 
 static int
@@ -64,7 +68,8 @@ check_parent(const struct pt *pt, int dir)
 	if (fstatvfs(dir, &fs) == 0 && (fs.f_flag & ST_RDONLY))
 		return -EROFS;
 	pt_proc_path(dir, path);
-	return !pt->is_privileged && faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0
+	return !pt->is_privileged &&
+			       faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0
 		       ? -errno
 		       : 0;
 }
@@ -108,7 +113,8 @@ move_fini(struct move *m)
 }
 
 static NTSTATUS
-move_init(struct pt *pt, const struct pt_file *file, PWSTR name, PWSTR new_name, struct move *m)
+move_init(struct pt *pt, const struct pt_file *file, PWSTR name, PWSTR new_name,
+	  struct move *m)
 {
 	m->to.dir = -1;
 	m->to.path.bytes = m->to.path.room;
@@ -172,11 +178,13 @@ pt_rename(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PWSTR new_name, BOOLEA
 
 	if (!NT_SUCCESS(st))
 		return st;
-	return replace ? move_replacing(&m, context) : nt_from_errno(-move_without_replacing(&m));
+	return replace ? move_replacing(&m, context)
+		       : nt_from_errno(-move_without_replacing(&m));
 }
 
 NTSTATUS
-pt_rename_posix(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PWSTR new_name, UINT32 flags)
+pt_rename_posix(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PWSTR new_name,
+		UINT32 flags)
 {
 	CLEANUP(move_fini) struct move m;
 	NTSTATUS st = move_init(pt_of(fs), context, name, new_name, &m);

@@ -69,8 +69,8 @@ reopen(int fd, int flags)
 	return again < 0 ? -errno : again;
 }
 
-/* file->lock held. For writing the descriptor should also read, as the kernel does on its own
- * account; a server that may only write goes without. */
+/* file->lock held. For writing the descriptor should also read, as the kernel does on its
+ * own account; a server that may only write goes without. */
 static int
 open_data(struct pt_file *file, unsigned access)
 {
@@ -140,8 +140,8 @@ check_type(const struct statx *stx, UINT32 options)
 	return STATUS_SUCCESS;
 }
 
-/* What only an open can find out (a program that runs, a source that may not be written) must
- * fail the open, not the first read or write. */
+/* What only an open can find out (a program that runs, a source that may not be written)
+ * must fail the open, not the first read or write. */
 static NTSTATUS
 open_granted(struct pt_file *file, UINT32 granted)
 {
@@ -157,8 +157,8 @@ open_granted(struct pt_file *file, UINT32 granted)
 }
 
 NTSTATUS
-pt_open_file(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 granted, PVOID *ret_context,
-	     FSP_FSCTL_FILE_INFO *info)
+pt_open_file(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 granted,
+	     PVOID *ret_context, FSP_FSCTL_FILE_INFO *info)
 {
 	struct pt_file *file;
 	struct statx stx;
@@ -196,7 +196,8 @@ static NTSTATUS
 birth_from_sd(PSECURITY_DESCRIPTOR sd, bool is_directory, struct birth *b)
 {
 	*b = (struct birth){geteuid(), getegid(), is_directory ? 0755 : 0644};
-	return sd ? FspPosixMapSecurityDescriptorToPermissions(sd, &b->uid, &b->gid, &b->mode)
+	return sd ? FspPosixMapSecurityDescriptorToPermissions(sd, &b->uid, &b->gid,
+							       &b->mode)
 		  : STATUS_SUCCESS;
 }
 
@@ -206,7 +207,8 @@ is_ours(int fd, mode_t type)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == geteuid() &&
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type &&
+	       st.st_uid == geteuid() &&
 	       (S_ISLNK(type) || (st.st_mode & 0777) == (S_ISDIR(type) ? 0700 : 0600));
 }
 
@@ -243,7 +245,8 @@ pt_make(int dir, const char *last, const struct pt_special *special)
 	return -ESTALE;
 }
 
-/* Without privilege files cannot be given away: they stay the server's, as with any program. */
+/* Without privilege files cannot be given away: they stay the server's, as with any
+ * program. */
 static int
 give_owner(const struct pt *pt, int fd, const struct statx *stx, UINT32 uid, UINT32 gid)
 {
@@ -259,10 +262,11 @@ give_owner(const struct pt *pt, int fd, const struct statx *stx, UINT32 uid, UIN
 	return 0;
 }
 
-/* Owner first: only then may others get at it. In a set-group-id directory the group is the
- * directory's, and so for what will be made in a new directory there. */
+/* Owner first: only then may others get at it. In a set-group-id directory the group is
+ * the directory's, and so for what will be made in a new directory there. */
 static int
-give_birth(const struct pt *pt, int dir, const struct pt_file *file, const struct birth *b)
+give_birth(const struct pt *pt, int dir, const struct pt_file *file,
+	   const struct birth *b)
 {
 	struct statx parent, stx;
 	int err = pt_statx((struct pt_ref){dir, ""}, &parent);
@@ -272,14 +276,17 @@ give_birth(const struct pt *pt, int dir, const struct pt_file *file, const struc
 	if (!err)
 		err = pt_statx(pt_ref_of(file), &stx);
 	if (!err)
-		err = give_owner(pt, file->fd, &stx, b->uid, inherits ? parent.stx_gid : b->gid);
+		err = give_owner(pt, file->fd, &stx, b->uid,
+				 inherits ? parent.stx_gid : b->gid);
 	if (!err)
-		err = pt_chmod(file, inherits && S_ISDIR(file->type) ? mode | S_ISGID : mode);
+		err = pt_chmod(file,
+			       inherits && S_ISDIR(file->type) ? mode | S_ISGID : mode);
 	return err;
 }
 
 static NTSTATUS
-make_file(const struct pt_place *place, const struct pt_special *special, struct pt_file **ret_file)
+make_file(const struct pt_place *place, const struct pt_special *special,
+	  struct pt_file **ret_file)
 {
 	struct statx stx;
 	int fd = pt_make(place->dir, place->last, special);
@@ -287,9 +294,10 @@ make_file(const struct pt_place *place, const struct pt_special *special, struct
 	if (fd < 0)
 		return nt_from_errno(-fd);
 	int err = pt_statx((struct pt_ref){fd, ""}, &stx);
-	NTSTATUS st = err ? nt_from_errno(-err)
-			  : file_create(fd, S_ISREG(special->type) ? PT_READ | PT_WRITE : 0, &stx,
-					ret_file);
+	NTSTATUS st =
+		err ? nt_from_errno(-err)
+		    : file_create(fd, S_ISREG(special->type) ? PT_READ | PT_WRITE : 0,
+				  &stx, ret_file);
 	if (!NT_SUCCESS(st))
 		close(fd);
 	return st;
@@ -303,13 +311,15 @@ unmake(const struct pt_place *place, const struct pt_file *file)
 }
 
 NTSTATUS
-pt_create_ex(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 granted, UINT32 attributes,
-	     PSECURITY_DESCRIPTOR sd, UINT64 allocation, PVOID extra, ULONG n_extra,
-	     BOOLEAN extra_is_reparse, PVOID *ret_context, FSP_FSCTL_FILE_INFO *info)
+pt_create_ex(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 granted,
+	     UINT32 attributes, PSECURITY_DESCRIPTOR sd, UINT64 allocation, PVOID extra,
+	     ULONG n_extra, BOOLEAN extra_is_reparse, PVOID *ret_context,
+	     FSP_FSCTL_FILE_INFO *info)
 {
 	CLEANUP(pt_place_fini) struct pt_place place;
-	CLEANUP(pt_special_fini) struct pt_special special = {
-		.type = options & FILE_DIRECTORY_FILE ? S_IFDIR : S_IFREG};
+	CLEANUP(pt_special_fini)
+	struct pt_special special = {.type = options & FILE_DIRECTORY_FILE ? S_IFDIR
+									   : S_IFREG};
 	struct pt *pt = pt_of(fs);
 	struct pt_file *file;
 	struct birth birth;

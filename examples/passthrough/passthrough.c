@@ -116,8 +116,10 @@ has_openat2(int root)
 static int
 open_quiet_mount(int root)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
-	int tree = open_tree(root, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOATIME,
+				  .attr_clr = MOUNT_ATTR__ATIME};
+	int tree =
+		open_tree(root, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	int fd = -1;
 
 	if (tree < 0)
@@ -184,7 +186,8 @@ fill_params(const struct pt *pt, const struct pt_params *p, FSP_FSCTL_VOLUME_PAR
 	v->SectorsPerAllocationUnit = 1;
 	v->MaxComponentLength = 255;
 	v->VolumeCreationTime = pt->birth_time;
-	v->VolumeSerialNumber = (UINT32)(pt->device ^ pt->birth_time / FILETIME_PER_SECOND);
+	v->VolumeSerialNumber =
+		(UINT32)(pt->device ^ pt->birth_time / FILETIME_PER_SECOND);
 	v->FileInfoTimeout = p->file_info_timeout;
 	v->CaseSensitiveSearch = 1;
 	v->CasePreservedNames = 1;
@@ -236,7 +239,8 @@ open_source(struct pt *pt, const char *directory, char *error, size_t error_size
 }
 
 NTSTATUS
-pt_create(const struct pt_params *params, struct pt **ret_pt, char *error, size_t error_size)
+pt_create(const struct pt_params *params, struct pt **ret_pt, char *error,
+	  size_t error_size)
 {
 	FSP_FSCTL_VOLUME_PARAMS volume;
 	struct pt *pt = malloc(sizeof(*pt));
@@ -251,14 +255,16 @@ pt_create(const struct pt_params *params, struct pt **ret_pt, char *error, size_
 	NTSTATUS st = open_source(pt, params->directory, error, error_size);
 	if (NT_SUCCESS(st)) {
 		fill_params(pt, params, &volume);
-		st = FspFileSystemCreate(params->prefix ? (PWSTR)u"" FSP_FSCTL_NET_DEVICE_NAME
-							: (PWSTR)u"" FSP_FSCTL_DISK_DEVICE_NAME,
+		st = FspFileSystemCreate(params->prefix
+						 ? (PWSTR)u"" FSP_FSCTL_NET_DEVICE_NAME
+						 : (PWSTR)u"" FSP_FSCTL_DISK_DEVICE_NAME,
 					 &volume, &pt_interface, &pt->fs);
 		if (!NT_SUCCESS(st))
 			snprintf(error, error_size,
 				 "the file system could not be created (status %08x)%s",
 				 (unsigned)st,
-				 params->prefix ? "; is -u of the form \\Server\\Share?" : "");
+				 params->prefix ? "; is -u of the form \\Server\\Share?"
+						: "");
 	}
 	if (!NT_SUCCESS(st)) {
 		pt_delete(pt);

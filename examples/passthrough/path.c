@@ -23,7 +23,8 @@ is_dots(const char *s, size_t n)
 	return (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.');
 }
 
-/* Components that mean a place rather than a name have no business in a path of the drive. */
+/* Components that mean a place rather than a name have no business in a path of the
+ * drive. */
 static bool
 components_are_names(const char *bytes, size_t n)
 {
@@ -76,7 +77,8 @@ pt_path_init(struct pt_path *path, PCWSTR name)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	int n = name_to_posix(units, n_units, TEXT_PATH, path->bytes, n_units * 3);
 	path->n = n > 0 ? (size_t)n : 0;
-	NTSTATUS st = n > 0 ? check_bytes(path, units, n_units) : STATUS_OBJECT_NAME_INVALID;
+	NTSTATUS st =
+		n > 0 ? check_bytes(path, units, n_units) : STATUS_OBJECT_NAME_INVALID;
 	if (!NT_SUCCESS(st))
 		pt_path_fini(path);
 	return st;
@@ -235,9 +237,12 @@ pt_place_init(struct pt *pt, PCWSTR name, struct pt_place *place)
 	else if (fstat(place->dir, &st) < 0)
 		result = pt_last_error();
 	else if (!S_ISDIR(st.st_mode))
-		result = S_ISLNK(st.st_mode) ? STATUS_REPARSE : STATUS_OBJECT_PATH_NOT_FOUND;
-	place->last = place->path.bytes + (place->path.n_parent ? place->path.n_parent + 1 : 0);
-	/* It counts as success, but nothing was found: the caller resolves links first. */
+		result = S_ISLNK(st.st_mode) ? STATUS_REPARSE
+					     : STATUS_OBJECT_PATH_NOT_FOUND;
+	place->last =
+		place->path.bytes + (place->path.n_parent ? place->path.n_parent + 1 : 0);
+	/* It counts as success, but nothing was found: the caller resolves links first.
+	 */
 	return result == STATUS_REPARSE ? STATUS_OBJECT_PATH_NOT_FOUND : result;
 }
 

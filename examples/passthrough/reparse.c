@@ -1,8 +1,8 @@
 /*
- * Links and device files as reparse points (MS-FSCC 2.1.2): the same bytes as the mount writes.
- * A link whose target is relative and comes back from UTF-16 byte for byte has the SYMLINK tag,
- * so that NT openers can follow it; others have the LX_SYMLINK tag with their bytes. Pipes,
- * sockets and devices have the NFS tag.
+ * Links and device files as reparse points (MS-FSCC 2.1.2): the same bytes as the mount
+ * writes. A link whose target is relative and comes back from UTF-16 byte for byte has
+ * the SYMLINK tag, so that NT openers can follow it; others have the LX_SYMLINK tag with
+ * their bytes. Pipes, sockets and devices have the NFS tag.
  */
 #include "examples/passthrough/passthrough.h"
 
@@ -51,8 +51,9 @@ nt_target(const char *target, size_t n, uint16_t units[PATH_MAX])
 	    memcmp(back, target, n) != 0)
 		return 0;
 	/* both names are in the buffer */
-	return SYMLINK_NAMES + 4 * (size_t)n_units <= MAXIMUM_REPARSE_DATA_BUFFER_SIZE ? (size_t)n_units
-										       : 0;
+	return SYMLINK_NAMES + 4 * (size_t)n_units <= MAXIMUM_REPARSE_DATA_BUFFER_SIZE
+		       ? (size_t)n_units
+		       : 0;
 }
 
 /* The same link through a mount that keeps access times as they are, or -1. */
@@ -75,11 +76,12 @@ open_quietly(const struct pt *pt, struct pt_ref ref, const struct statx *stx)
 }
 
 /*
- * NUL-terminated; its length or -errno. To ask what a link is must not count as following it:
- * where the server can, it reads the target without a new access time.
+ * NUL-terminated; its length or -errno. To ask what a link is must not count as following
+ * it: where the server can, it reads the target without a new access time.
  */
 static int
-read_target(const struct pt *pt, struct pt_ref ref, const struct statx *stx, char target[PATH_MAX])
+read_target(const struct pt *pt, struct pt_ref ref, const struct statx *stx,
+	    char target[PATH_MAX])
 {
 	CLEANUP(close_fd) int quiet = open_quietly(pt, ref, stx);
 	ssize_t n = quiet < 0 ? readlinkat(ref.fd, ref.name, target, PATH_MAX - 1)
@@ -92,7 +94,8 @@ read_target(const struct pt *pt, struct pt_ref ref, const struct statx *stx, cha
 }
 
 int
-pt_reparse_tag(const struct pt *pt, struct pt_ref ref, const struct statx *stx, uint32_t *ret_tag)
+pt_reparse_tag(const struct pt *pt, struct pt_ref ref, const struct statx *stx,
+	       uint32_t *ret_tag)
 {
 	mode_t type = stx->stx_mode;
 	char target[PATH_MAX];
@@ -137,7 +140,8 @@ build_symlink(const uint16_t *units, size_t n_units, uint8_t *dst)
 	uint16_t n = (uint16_t)(n_units * 2);
 	uint16_t names[4] = {0, n, n, n}; /* substitute and print name: offset, length */
 	uint32_t flags = SYMLINK_FLAG_RELATIVE;
-	uint8_t *at = put_header(dst, IO_REPARSE_TAG_SYMLINK, SYMLINK_NAMES - HEADER + 2u * n);
+	uint8_t *at =
+		put_header(dst, IO_REPARSE_TAG_SYMLINK, SYMLINK_NAMES - HEADER + 2u * n);
 
 	at = put(at, names, sizeof(names));
 	at = put(at, &flags, sizeof(flags));
@@ -175,7 +179,8 @@ build_special(const struct statx *stx, uint8_t *dst)
 
 	for (size_t i = 0; i < ARRAY_SIZE(nfs_types); i++)
 		if (nfs_types[i].format == (stx->stx_mode & S_IFMT)) {
-			uint8_t *at = put_header(dst, IO_REPARSE_TAG_NFS, is_device ? 16 : 8);
+			uint8_t *at =
+				put_header(dst, IO_REPARSE_TAG_NFS, is_device ? 16 : 8);
 
 			at = put(at, &nfs_types[i].type, sizeof(nfs_types[i].type));
 			if (is_device)
@@ -223,7 +228,8 @@ parse_symlink(const uint8_t *buffer, SIZE_T size, struct pt_special *special)
 		return STATUS_IO_REPARSE_DATA_INVALID;
 	memcpy(names, buffer + HEADER, sizeof(names));
 	memcpy(&flags, buffer + HEADER + sizeof(names), sizeof(flags));
-	if (names[1] == 0 || names[1] % 2 || (SIZE_T)names[0] + names[1] > size - SYMLINK_NAMES)
+	if (names[1] == 0 || names[1] % 2 ||
+	    (SIZE_T)names[0] + names[1] > size - SYMLINK_NAMES)
 		return STATUS_IO_REPARSE_DATA_INVALID;
 	if (!(flags & SYMLINK_FLAG_RELATIVE)) /* a path of NT's object manager */
 		return STATUS_NOT_SUPPORTED;
@@ -325,15 +331,18 @@ pt_reparse_by_name(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, BOOLEAN is_di
 	(void)is_directory;
 	if (st == STATUS_REPARSE)
 		return STATUS_OBJECT_PATH_NOT_FOUND;
-	return NT_SUCCESS(st) ? pt_reparse_build(pt_of(fs), (struct pt_ref){fd, ""}, buffer, size) : st;
+	return NT_SUCCESS(st) ? pt_reparse_build(pt_of(fs), (struct pt_ref){fd, ""},
+						 buffer, size)
+			      : st;
 }
 
 NTSTATUS
 pt_resolve_reparse(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 index, BOOLEAN resolve_last,
 		   PIO_STATUS_BLOCK io_status, PVOID buffer, PSIZE_T size)
 {
-	return FspFileSystemResolveReparsePoints(fs, pt_reparse_by_name, NULL, name, index,
-						 resolve_last, io_status, buffer, size);
+	return FspFileSystemResolveReparsePoints(fs, pt_reparse_by_name, NULL, name,
+						 index, resolve_last, io_status, buffer,
+						 size);
 }
 
 NTSTATUS
@@ -345,8 +354,8 @@ pt_get_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, PSI
 
 /* Gives what was made beside file its owner and mode, and then its name. */
 static int
-put_in_place(const struct pt_place *place, const char *temporary, const struct pt_file *file,
-	     struct pt_file *made)
+put_in_place(const struct pt_place *place, const char *temporary,
+	     const struct pt_file *file, struct pt_file *made)
 {
 	struct statx old, now;
 	int err = pt_statx(pt_ref_of(file), &old);
@@ -372,7 +381,8 @@ put_in_place(const struct pt_place *place, const char *temporary, const struct p
 
 /* On Linux a file never becomes a link, or the reverse: another object takes its name. */
 static NTSTATUS
-replace_object(struct pt *pt, struct pt_file *file, PWSTR name, const struct pt_special *special)
+replace_object(struct pt *pt, struct pt_file *file, PWSTR name,
+	       const struct pt_special *special)
 {
 	CLEANUP(pt_place_fini) struct pt_place place;
 	char temporary[32];
@@ -425,8 +435,8 @@ may_become(const struct pt *pt, struct pt_file *file, PVOID buffer, SIZE_T size)
 	if (!S_ISREG(file->type)) {
 		NTSTATUS st = pt_reparse_build(pt, pt_ref_of(file), current, &n_current);
 
-		return NT_SUCCESS(st) ? FspFileSystemCanReplaceReparsePoint(current, n_current,
-									    buffer, size)
+		return NT_SUCCESS(st) ? FspFileSystemCanReplaceReparsePoint(
+						current, n_current, buffer, size)
 				      : st;
 	}
 	int err = pt_statx(pt_ref_of(file), &stx);
@@ -447,7 +457,8 @@ pt_set_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, SIZ
 }
 
 NTSTATUS
-pt_delete_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, SIZE_T size)
+pt_delete_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer,
+		  SIZE_T size)
 {
 	struct pt_special plain = {.type = S_IFREG};
 	struct pt_file *file = context;

@@ -1,6 +1,6 @@
 /*
- * passthrough, files: owner, mode and security descriptors, extended attributes, links and devices
- * as reparse points, data, holes.
+ * passthrough, files: owner, mode and security descriptors, extended attributes, links
+ * and devices as reparse points, data, holes.
  */
 #include "tests/api/passthrough-util.h"
 
@@ -35,13 +35,15 @@ free_sd(PSECURITY_DESCRIPTOR sd)
 }
 
 static NTSTATUS
-change_security(struct drive *d, struct pt_file *file, UINT32 uid, UINT32 gid, UINT32 mode)
+change_security(struct drive *d, struct pt_file *file, UINT32 uid, UINT32 gid,
+		UINT32 mode)
 {
 	PSECURITY_DESCRIPTOR sd = sd_of(uid, gid, mode);
-	NTSTATUS st = pt_set_security(&d->fs, file,
-				      OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION |
-					      DACL_SECURITY_INFORMATION,
-				      sd);
+	NTSTATUS st =
+		pt_set_security(&d->fs, file,
+				OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION |
+					DACL_SECURITY_INFORMATION,
+				sd);
 
 	free_sd(sd);
 	return st;
@@ -60,8 +62,8 @@ a_new_file_is_what_its_descriptor_says(void **state)
 	need_root();
 	PSECURITY_DESCRIPTOR sd = sd_of(1234, 5678, 0640);
 	assert_status(STATUS_SUCCESS,
-		      pt_create_ex(&d->fs, (PWSTR)u"\\f", 0, FILE_ALL_ACCESS, 0, sd, 0, NULL, 0,
-				   FALSE, &context, &info));
+		      pt_create_ex(&d->fs, (PWSTR)u"\\f", 0, FILE_ALL_ACCESS, 0, sd, 0,
+				   NULL, 0, FALSE, &context, &info));
 	free_sd(sd);
 	assert_int_equal(stat(in_source(d, "f"), &st), 0);
 	assert_int_equal(st.st_uid, 1234);
@@ -118,7 +120,8 @@ a_changed_dacl_keeps_set_id_bits(void **state)
 	put_file(in_source(d, "f"), "");
 	assert_int_equal(chmod(in_source(d, "f"), 06755), 0);
 	struct pt_file *file = must_open(d, u"\\f", WRITE_DAC);
-	assert_status(STATUS_SUCCESS, change_security(d, file, geteuid(), getegid(), 0700));
+	assert_status(STATUS_SUCCESS,
+		      change_security(d, file, geteuid(), getegid(), 0700));
 	assert_int_equal(mode_of(in_source(d, "f")), 06700);
 	shut(d, file);
 }
@@ -157,7 +160,8 @@ sticky_comes_and_goes_with_the_dacl(void **state)
 /* ---------------------------------------------------------------- extended attributes */
 
 static NTSTATUS
-set_one(struct drive *d, struct pt_file *file, const char *name, const void *value, size_t n_value)
+set_one(struct drive *d, struct pt_file *file, const char *name, const void *value,
+	size_t n_value)
 {
 	_Alignas(4) char room[512] = {0};
 	PFILE_FULL_EA_INFORMATION ea = (PFILE_FULL_EA_INFORMATION)(void *)room;
@@ -169,8 +173,9 @@ set_one(struct drive *d, struct pt_file *file, const char *name, const void *val
 	memcpy(ea->EaName, name, n_name + 1);
 	if (n_value)
 		memcpy(ea->EaName + n_name + 1, value, n_value);
-	return pt_set_ea(&d->fs, file, ea, (ULONG)(offsetof(FILE_FULL_EA_INFORMATION, EaName) +
-						   n_name + 1 + n_value),
+	return pt_set_ea(&d->fs, file, ea,
+			 (ULONG)(offsetof(FILE_FULL_EA_INFORMATION, EaName) + n_name + 1 +
+				 n_value),
 			 &info);
 }
 
@@ -211,10 +216,12 @@ ea_names_keep_their_case_and_are_found_without(void **state)
 
 	assert_status(STATUS_SUCCESS, set_one(d, file, "Name", "1", 1));
 	assert_status(STATUS_SUCCESS, set_one(d, file, "NAME", "22", 2));
-	assert_int_equal(getxattr(in_source(d, "f"), "user.Name", value, sizeof(value)), 2);
+	assert_int_equal(getxattr(in_source(d, "f"), "user.Name", value, sizeof(value)),
+			 2);
 	assert_string_equal(get_only(d, file)->EaName, "Name");
 	assert_status(STATUS_SUCCESS, set_one(d, file, "name", NULL, 0));
-	assert_int_equal(getxattr(in_source(d, "f"), "user.Name", value, sizeof(value)), -1);
+	assert_int_equal(getxattr(in_source(d, "f"), "user.Name", value, sizeof(value)),
+			 -1);
 	shut(d, file);
 }
 
@@ -222,7 +229,8 @@ ea_names_keep_their_case_and_are_found_without(void **state)
 static void
 values_that_eas_cannot_hold_round_trip(void **state)
 {
-	static const char mark[] = {0, 'U', 'x', 0}, twice[] = {0, 'U', 'x', 0, 0, 'U', 'x', 0};
+	static const char mark[] = {0, 'U', 'x', 0},
+			  twice[] = {0, 'U', 'x', 0, 0, 'U', 'x', 0};
 	struct drive *d = *state;
 	struct pt_file *file = file_for_eas(d);
 	const FILE_FULL_EA_INFORMATION *ea;
@@ -234,7 +242,8 @@ values_that_eas_cannot_hold_round_trip(void **state)
 	assert_int_equal(ea->EaValueLength, sizeof(mark));
 	assert_memory_equal(ea->EaName + 2, mark, sizeof(mark));
 	assert_status(STATUS_SUCCESS, set_one(d, file, "x", twice, sizeof(twice)));
-	assert_int_equal(getxattr(in_source(d, "f"), "user.x", value, sizeof(value)), sizeof(mark));
+	assert_int_equal(getxattr(in_source(d, "f"), "user.x", value, sizeof(value)),
+			 sizeof(mark));
 	assert_int_equal(get_only(d, file)->EaValueLength, sizeof(twice));
 	shut(d, file);
 }
@@ -247,7 +256,8 @@ names_that_eas_cannot_hold_round_trip(void **state)
 	char value[8];
 
 	assert_status(STATUS_SUCCESS, set_one(d, file, "a%3Ab%25", "1", 1));
-	assert_int_equal(getxattr(in_source(d, "f"), "user.a:b%", value, sizeof(value)), 1);
+	assert_int_equal(getxattr(in_source(d, "f"), "user.a:b%", value, sizeof(value)),
+			 1);
 	/* a lone '%' needs no escape */
 	assert_string_equal(get_only(d, file)->EaName, "a%3Ab%");
 	shut(d, file);
@@ -305,8 +315,8 @@ check_link(struct drive *d, const char *target, UINT32 tag)
 		      pt_get_reparse(&d->fs, file, (PWSTR)u"\\l", buffer, &size));
 	shut(d, file);
 	assert_status(STATUS_SUCCESS,
-		      pt_create_ex(&d->fs, (PWSTR)u"\\copy", 0, 0, 0, NULL, 0, buffer, (ULONG)size,
-				   TRUE, &context, &info));
+		      pt_create_ex(&d->fs, (PWSTR)u"\\copy", 0, 0, 0, NULL, 0, buffer,
+				   (ULONG)size, TRUE, &context, &info));
 	shut(d, context);
 	ssize_t n = readlink(in_source(d, "copy"), back, sizeof(back));
 	assert_int_equal(n, strlen(target));
@@ -338,7 +348,8 @@ asking_for_a_link_keeps_its_access_time(void **state)
 	if (d->pt.quiet < 0)
 		skip();
 	assert_int_equal(symlink("a", in_source(d, "l")), 0);
-	assert_int_equal(utimensat(AT_FDCWD, in_source(d, "l"), times, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(
+		utimensat(AT_FDCWD, in_source(d, "l"), times, AT_SYMLINK_NOFOLLOW), 0);
 	struct pt_file *file = must_open(d, u"\\l", 0);
 	assert_status(STATUS_SUCCESS, pt_get_file_info(&d->fs, file, &info));
 	shut(d, file);
@@ -359,12 +370,13 @@ devices_and_pipes_round_trip(void **state)
 	need_root();
 	assert_int_equal(mknod(in_source(d, "n"), S_IFCHR | 0600, makedev(1, 300)), 0);
 	struct pt_file *file = must_open(d, u"\\n", 0);
-	assert_status(STATUS_SUCCESS, pt_get_reparse(&d->fs, file, (PWSTR)u"\\n", buffer, &size));
+	assert_status(STATUS_SUCCESS,
+		      pt_get_reparse(&d->fs, file, (PWSTR)u"\\n", buffer, &size));
 	assert_int_equal(size, 24);
 	shut(d, file);
 	assert_status(STATUS_SUCCESS,
-		      pt_create_ex(&d->fs, (PWSTR)u"\\copy", 0, 0, 0, NULL, 0, buffer, (ULONG)size,
-				   TRUE, &context, &info));
+		      pt_create_ex(&d->fs, (PWSTR)u"\\copy", 0, 0, 0, NULL, 0, buffer,
+				   (ULONG)size, TRUE, &context, &info));
 	shut(d, context);
 	assert_int_equal(lstat(in_source(d, "copy"), &st), 0);
 	assert_true(S_ISCHR(st.st_mode));
@@ -381,8 +393,8 @@ an_empty_file_becomes_a_link_and_a_file_again(void **state)
 	struct stat st;
 
 	assert_status(STATUS_SUCCESS, create_name(d, u"\\f", 0, 0644, &file));
-	assert_status(STATUS_SUCCESS,
-		      pt_set_reparse(&d->fs, file, (PWSTR)u"\\f", (PVOID)link, sizeof(link)));
+	assert_status(STATUS_SUCCESS, pt_set_reparse(&d->fs, file, (PWSTR)u"\\f",
+						     (PVOID)link, sizeof(link)));
 	assert_int_equal(lstat(in_source(d, "f"), &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	assert_status(STATUS_SUCCESS,
@@ -395,13 +407,16 @@ an_empty_file_becomes_a_link_and_a_file_again(void **state)
 static void
 broken_reparse_buffers_are_refused(void **state)
 {
-	/* data longer than the buffer; a name beyond it; NFS without its device; a foreign tag */
+	/* data longer than the buffer; a name beyond it; NFS without its device; a
+	 * foreign tag */
 	static const struct {
 		UINT8 bytes[28];
 		SIZE_T size;
 	} broken[] = {
 		{{0x1d, 0, 0, 0xa0, 50, 0, 0, 0, 2, 0, 0, 0, 'x'}, 13},
-		{{0x0c, 0, 0, 0xa0, 14, 0, 0, 0, 200, 0, 2, 0, 0, 0, 2, 0, 1, 0, 0, 0, 'x', 0}, 22},
+		{{0x0c, 0, 0, 0xa0, 14, 0, 0, 0, 200, 0,   2,
+		  0,	0, 0, 2,    0,	1, 0, 0, 0,   'x', 0},
+		 22},
 		{{0x14, 0, 0, 0x80, 8, 0, 0, 0, 'C', 'H', 'R'}, 16},
 		{{0x99, 0, 0, 0xa0, 1, 0, 0, 0, 1}, 9},
 		{{0x1d, 0}, 2},
@@ -410,8 +425,8 @@ broken_reparse_buffers_are_refused(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
-		assert_false(
-			NT_SUCCESS(pt_special_parse(broken[i].bytes, broken[i].size, &special)));
+		assert_false(NT_SUCCESS(
+			pt_special_parse(broken[i].bytes, broken[i].size, &special)));
 		pt_special_fini(&special);
 	}
 }
@@ -428,20 +443,24 @@ reads_end_and_writes_append(void **state)
 	ULONG n = 0;
 
 	assert_status(STATUS_SUCCESS, create_name(d, u"\\f", 0, 0644, &file));
-	assert_status(STATUS_SUCCESS, pt_write(&d->fs, file, (PVOID)"abc", 0, 3, FALSE, FALSE, &n, &info));
-	assert_status(STATUS_SUCCESS,
-		      pt_write(&d->fs, file, (PVOID)"def", UINT64_MAX, 3, TRUE, FALSE, &n, &info));
+	assert_status(STATUS_SUCCESS, pt_write(&d->fs, file, (PVOID) "abc", 0, 3, FALSE,
+					       FALSE, &n, &info));
+	assert_status(STATUS_SUCCESS, pt_write(&d->fs, file, (PVOID) "def", UINT64_MAX, 3,
+					       TRUE, FALSE, &n, &info));
 	assert_int_equal(info.FileSize, 6);
-	assert_status(STATUS_SUCCESS, pt_write(&d->fs, file, (PVOID)"XYZ", 5, 3, FALSE, TRUE, &n, &info));
+	assert_status(STATUS_SUCCESS, pt_write(&d->fs, file, (PVOID) "XYZ", 5, 3, FALSE,
+					       TRUE, &n, &info));
 	assert_int_equal(n, 1);
 	assert_status(STATUS_SUCCESS, pt_read(&d->fs, file, text, 0, sizeof(text), &n));
 	assert_int_equal(n, 6);
 	assert_memory_equal(text, "abcdeX", 6);
-	assert_status(STATUS_END_OF_FILE, pt_read(&d->fs, file, text, 6, sizeof(text), &n));
+	assert_status(STATUS_END_OF_FILE,
+		      pt_read(&d->fs, file, text, 6, sizeof(text), &n));
 	shut(d, file);
 }
 
-/* Opened for reading, then also for writing: a descriptor that was given away stays good. */
+/* Opened for reading, then also for writing: a descriptor that was given away stays good.
+ */
 static void
 the_backing_descriptor_keeps_its_number(void **state)
 {
@@ -467,7 +486,8 @@ a_set_id_file_has_no_backing(void **state)
 	put_file(in_source(d, "f"), "text");
 	assert_int_equal(chmod(in_source(d, "f"), 04755), 0);
 	struct pt_file *file = must_open(d, u"\\f", FILE_READ_DATA | FILE_WRITE_DATA);
-	assert_status(STATUS_INVALID_DEVICE_REQUEST, pt_get_backing(&d->fs, file, 3, &fd));
+	assert_status(STATUS_INVALID_DEVICE_REQUEST,
+		      pt_get_backing(&d->fs, file, 3, &fd));
 	shut(d, file);
 }
 
@@ -482,8 +502,8 @@ holes_are_told_from_data(void **state)
 	ULONG n, count = ARRAY_SIZE(ranges);
 
 	assert_status(STATUS_SUCCESS, create_name(d, u"\\f", 0, 0644, &file));
-	assert_status(STATUS_SUCCESS,
-		      pt_write(&d->fs, file, (PVOID)"x", FAR, 1, FALSE, FALSE, &n, &info));
+	assert_status(STATUS_SUCCESS, pt_write(&d->fs, file, (PVOID) "x", FAR, 1, FALSE,
+					       FALSE, &n, &info));
 	assert_status(STATUS_SUCCESS,
 		      pt_query_ranges(&d->fs, file, 0, UINT64_MAX, ranges, &count));
 	assert_int_equal(count, 1);
@@ -491,7 +511,8 @@ holes_are_told_from_data(void **state)
 		skip(); /* a file system without holes */
 	assert_int_equal(ranges[0].Offset, FAR);
 	count = ARRAY_SIZE(ranges);
-	assert_status(STATUS_SUCCESS, pt_query_ranges(&d->fs, file, 0, FAR, ranges, &count));
+	assert_status(STATUS_SUCCESS,
+		      pt_query_ranges(&d->fs, file, 0, FAR, ranges, &count));
 	assert_int_equal(count, 0);
 	shut(d, file);
 }

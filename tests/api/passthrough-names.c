@@ -1,6 +1,7 @@
 /*
- * passthrough, names: nothing outside of the source is reached, by any name, whatever somebody
- * does to the source meanwhile; deletion, rename, link and listings do what they say.
+ * passthrough, names: nothing outside of the source is reached, by any name, whatever
+ * somebody does to the source meanwhile; deletion, rename, link and listings do what they
+ * say.
  */
 #include "tests/api/passthrough-util.h"
 
@@ -47,7 +48,8 @@ check_link_to_sibling(struct drive *d)
 {
 	struct pt_file *file;
 
-	assert_status(STATUS_OBJECT_PATH_NOT_FOUND, create_name(d, u"\\way\\new", 0, 0644, &file));
+	assert_status(STATUS_OBJECT_PATH_NOT_FOUND,
+		      create_name(d, u"\\way\\new", 0, 0644, &file));
 	assert_status(STATUS_OBJECT_PATH_NOT_FOUND,
 		      create_name(d, u"\\way\\new", FILE_DIRECTORY_FILE, 0755, &file));
 	char path[128];
@@ -83,14 +85,23 @@ opening_a_link_opens_the_link(void **state)
 static void
 check_dots(struct drive *d)
 {
-	static const PCWSTR names[] = {u"\\..",	      u"\\..\\outside", u"\\a\\..\\..\\outside",
-				       u"\\.",	      u"\\a\\.",	u"\\a\\..",
-				       u"\\a/../..",  u"\\/etc",	u"\\a\\\\b",
-				       u"\\a\\",      u"",		u"a"};
+	static const PCWSTR names[] = {u"\\..",
+				       u"\\..\\outside",
+				       u"\\a\\..\\..\\outside",
+				       u"\\.",
+				       u"\\a\\.",
+				       u"\\a\\..",
+				       u"\\a/../..",
+				       u"\\/etc",
+				       u"\\a\\\\b",
+				       u"\\a\\",
+				       u"",
+				       u"a"};
 	struct pt_file *file;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		assert_status(STATUS_OBJECT_NAME_INVALID, open_name(d, names[i], 0, &file));
+		assert_status(STATUS_OBJECT_NAME_INVALID,
+			      open_name(d, names[i], 0, &file));
 		assert_status(STATUS_OBJECT_NAME_INVALID,
 			      create_name(d, names[i], 0, 0644, &file));
 		assert_status(STATUS_OBJECT_NAME_INVALID, by_name(d, names[i], NULL));
@@ -111,7 +122,8 @@ check_moved(struct drive *d)
 {
 	struct pt_file *file;
 
-	assert_status(STATUS_OBJECT_PATH_NOT_FOUND, create_name(d, u"\\dir\\new", 0, 0644, &file));
+	assert_status(STATUS_OBJECT_PATH_NOT_FOUND,
+		      create_name(d, u"\\dir\\new", 0, 0644, &file));
 	assert_status(STATUS_OBJECT_NAME_NOT_FOUND, open_name(d, u"\\dir", 0, &file));
 }
 
@@ -145,8 +157,8 @@ parent_of_a_moved_directory_is_not_shown(void **state)
 	snprintf(moved, sizeof(moved), "%s/dir", d->outside);
 	assert_int_equal(rename(in_source(d, "dir"), moved), 0);
 	assert_int_equal(stat(d->outside, &outside), 0);
-	assert_status(STATUS_SUCCESS,
-		      pt_read_directory(&d->fs, dir, NULL, NULL, buffer, sizeof(buffer), &n));
+	assert_status(STATUS_SUCCESS, pt_read_directory(&d->fs, dir, NULL, NULL, buffer,
+							sizeof(buffer), &n));
 	for (const char *at = buffer; ((const FSP_FSCTL_DIR_INFO *)at)->Size;) {
 		const FSP_FSCTL_DIR_INFO *e = (const void *)at;
 
@@ -177,7 +189,8 @@ directory_replaced_by_a_link_leads_nowhere(void **state)
 	shut(d, file);
 }
 
-/* ---------------------------------------------------------------- missing things, long paths */
+/* ---------------------------------------------------------------- missing things, long
+ * paths */
 
 static void
 check_missing(struct drive *d)
@@ -187,7 +200,8 @@ check_missing(struct drive *d)
 	assert_status(STATUS_OBJECT_NAME_NOT_FOUND, open_name(d, u"\\none", 0, &file));
 	assert_status(STATUS_OBJECT_PATH_NOT_FOUND, open_name(d, u"\\none\\x", 0, &file));
 	assert_status(STATUS_OBJECT_PATH_NOT_FOUND, open_name(d, u"\\file\\x", 0, &file));
-	assert_status(STATUS_OBJECT_PATH_NOT_FOUND, open_name(d, u"\\file\\x\\y", 0, &file));
+	assert_status(STATUS_OBJECT_PATH_NOT_FOUND,
+		      open_name(d, u"\\file\\x\\y", 0, &file));
 }
 
 static void
@@ -253,7 +267,8 @@ a_filled_directory_may_not_be_deleted(void **state)
 	assert_int_equal(mkdir(in_source(d, "dir"), 0755), 0);
 	put_file(in_source(d, "dir/f"), "");
 	dir = must_open(d, u"\\dir", DELETE);
-	assert_status(STATUS_DIRECTORY_NOT_EMPTY, pt_can_delete(&d->fs, dir, (PWSTR)u"\\dir"));
+	assert_status(STATUS_DIRECTORY_NOT_EMPTY,
+		      pt_can_delete(&d->fs, dir, (PWSTR)u"\\dir"));
 	assert_int_equal(unlink(in_source(d, "dir/f")), 0);
 	assert_status(STATUS_SUCCESS, pt_can_delete(&d->fs, dir, (PWSTR)u"\\dir"));
 	shut(d, dir);
@@ -330,8 +345,8 @@ exchange_swaps_two_names(void **state)
 	put_file(in_source(d, "a"), "a");
 	assert_int_equal(mkdir(in_source(d, "b"), 0755), 0);
 	struct pt_file *file = must_open(d, u"\\a", DELETE);
-	assert_status(STATUS_SUCCESS, pt_rename_posix(&d->fs, file, (PWSTR)u"\\a", (PWSTR)u"\\b",
-						      FspxRenameExchange));
+	assert_status(STATUS_SUCCESS, pt_rename_posix(&d->fs, file, (PWSTR)u"\\a",
+						      (PWSTR)u"\\b", FspxRenameExchange));
 	struct stat st;
 	assert_int_equal(stat(in_source(d, "a"), &st), 0);
 	assert_true(S_ISDIR(st.st_mode));
@@ -388,8 +403,8 @@ count_entries(struct drive *d, struct pt_file *dir, ULONG size, unsigned *ret_sl
 
 		assert_status(STATUS_SUCCESS,
 			      pt_read_directory(&d->fs, dir, NULL,
-						*ret_slices ? (PWSTR)(void *)&next : NULL, buffer,
-						size, &used));
+						*ret_slices ? (PWSTR)(void *)&next : NULL,
+						buffer, size, &used));
 		while (at + sizeof(FSP_FSCTL_DIR_INFO) <= used) {
 			const FSP_FSCTL_DIR_INFO *e = (const void *)(buffer + at);
 
@@ -435,7 +450,8 @@ the_root_lists_no_dots(void **state)
 	shut(d, dir);
 }
 
-/* "a", an invalid byte, "b": must come back when it is opened by the name that is listed. */
+/* "a", an invalid byte, "b": must come back when it is opened by the name that is listed.
+ */
 static void
 names_that_are_not_utf8_round_trip(void **state)
 {
@@ -443,15 +459,23 @@ names_that_are_not_utf8_round_trip(void **state)
 	_Alignas(8) char buffer[1024];
 	ULONG n = 0;
 
-	put_file(in_source(d, "a\xff" "b"), "");
+	put_file(in_source(d, "a\xff"
+			      "b"),
+		 "");
 	struct pt_file *dir = must_open(d, u"\\", FILE_LIST_DIRECTORY);
-	assert_status(STATUS_SUCCESS,
-		      pt_read_directory(&d->fs, dir, NULL, NULL, buffer, sizeof(buffer), &n));
+	assert_status(STATUS_SUCCESS, pt_read_directory(&d->fs, dir, NULL, NULL, buffer,
+							sizeof(buffer), &n));
 	const FSP_FSCTL_DIR_INFO *e = (const void *)buffer;
 	assert_int_equal(e->Size, sizeof(*e) + 3 * sizeof(WCHAR));
-	assert_memory_equal(e->FileNameBuf, u"a\uf0ff" u"b", 6);
+	assert_memory_equal(e->FileNameBuf,
+			    u"a\uf0ff"
+			    u"b",
+			    6);
 	shut(d, dir);
-	shut(d, must_open(d, u"\\a\uf0ff" u"b", 0));
+	shut(d, must_open(d,
+			  u"\\a\uf0ff"
+			  u"b",
+			  0));
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, drive_setup, drive_teardown)

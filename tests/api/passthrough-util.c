@@ -109,7 +109,8 @@ must_open(struct drive *d, PCWSTR name, UINT32 granted)
 }
 
 NTSTATUS
-create_name(struct drive *d, PCWSTR name, UINT32 options, UINT32 mode, struct pt_file **ret_file)
+create_name(struct drive *d, PCWSTR name, UINT32 options, UINT32 mode,
+	    struct pt_file **ret_file)
 {
 	FSP_FSCTL_FILE_INFO info = {0};
 	PSECURITY_DESCRIPTOR sd;
@@ -119,8 +120,8 @@ create_name(struct drive *d, PCWSTR name, UINT32 options, UINT32 mode, struct pt
 		mode |= S_IFDIR;
 	assert_status(STATUS_SUCCESS, FspPosixMapPermissionsToSecurityDescriptor(
 					      geteuid(), getegid(), mode, &sd));
-	NTSTATUS st = pt_create_ex(&d->fs, (PWSTR)name, options, FILE_ALL_ACCESS, 0, sd, 0, NULL,
-				   0, FALSE, &context, &info);
+	NTSTATUS st = pt_create_ex(&d->fs, (PWSTR)name, options, FILE_ALL_ACCESS, 0, sd,
+				   0, NULL, 0, FALSE, &context, &info);
 	FspDeleteSecurityDescriptor(
 		sd, (FSP_CREATE_FUNC)FspPosixMapPermissionsToSecurityDescriptor);
 	*ret_file = context;

@@ -1,4 +1,5 @@
-/* What tests of passthrough's operations share: a drive without a mount, over a fresh directory. */
+/* What tests of passthrough's operations share: a drive without a mount, over a fresh
+ * directory. */
 #ifndef TESTS_API_PASSTHROUGH_UTIL_H
 #define TESTS_API_PASSTHROUGH_UTIL_H
 
@@ -13,7 +14,7 @@
 struct drive {
 	FSP_FILE_SYSTEM fs;
 	struct pt pt;
-	char top[64];     /* holds what follows, and what must never be reached */
+	char top[64];	  /* holds what follows, and what must never be reached */
 	char source[80];  /* the drive's directory */
 	char outside[80]; /* a directory beside it */
 };
@@ -30,13 +31,15 @@ bool exists(const char *path);
 mode_t mode_of(const char *path);
 
 /* Operations with the arguments that do not matter filled in. */
-NTSTATUS open_name(struct drive *d, PCWSTR name, UINT32 granted, struct pt_file **ret_file);
+NTSTATUS open_name(struct drive *d, PCWSTR name, UINT32 granted,
+		   struct pt_file **ret_file);
 struct pt_file *must_open(struct drive *d, PCWSTR name, UINT32 granted);
 NTSTATUS create_name(struct drive *d, PCWSTR name, UINT32 options, UINT32 mode,
 		     struct pt_file **ret_file);
 void shut(struct drive *d, struct pt_file *file);
 NTSTATUS by_name(struct drive *d, PCWSTR name, UINT32 *ret_attributes);
 
-#define assert_status(expected, actual) assert_int_equal((UINT32)(expected), (UINT32)(actual))
+#define assert_status(expected, actual) \
+	assert_int_equal((UINT32)(expected), (UINT32)(actual))
 
 #endif
