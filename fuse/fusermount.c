@@ -125,6 +125,7 @@ explain_refusal(const char *mountpoint, const char *said, struct fusek_mount_err
 		{"not found in", EINVAL, ""},
 		{"Invalid argument", EINVAL, ""},
 		{"Permission denied", EACCES, "; the directory must be writable for you"},
+		{"no write access", EACCES, "; choose a directory of yours"},
 		{"device not found", ENOENT, "; load the module with: modprobe fuse"},
 		{"too many", EMFILE, "; raise mount_max in /etc/fuse.conf"},
 		{"not permitted", EPERM, "; fusermount3 must be set-uid root"},

@@ -136,8 +136,13 @@ create(struct life *life)
 static int
 mount_exit_code(const struct fs_door_error *error)
 {
-	if (access("/dev/fuse", R_OK | W_OK) < 0 ||
-	    (strstr(error->text, "fusermount3") && error->err != EBUSY))
+	const char *text = error->text;
+
+	if (strstr(text, "/dev/fuse") || strstr(text, "modprobe fuse"))
+		return FspxExitNoFuse;
+	/* What fusermount3 says of a mount point is not its own trouble. */
+	if (strstr(text, "fusermount3") && !strstr(text, "mountpoint") &&
+	    !strstr(text, "mounting over") && error->err != EBUSY)
 		return FspxExitNoFuse;
 	return FspxExitMount;
 }
