@@ -53,7 +53,8 @@ ask(void *ctx, pid_t pid, const char *path)
 	    !json_get(buf_str(&reply), "mount_point", where, sizeof(where)))
 		return 0;
 	struct drive *drive = by_place(d, where);
-	if (!drive)
+	/* One that was unmounted may answer to its end, while another is mounted there already. */
+	if (!drive || (drive->pid && drive->pid != pid))
 		return 0;
 	drive->state = DRIVE_SERVED;
 	drive->pid = pid;

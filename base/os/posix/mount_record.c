@@ -24,6 +24,9 @@ process_start(pid_t pid)
 	text[n] = '\0';
 	/* The command's name may hold spaces and brackets: fields count from the last bracket. */
 	char *p = strrchr(text, ')');
+	/* One whose parent has not waited for it yet is dead all the same. */
+	if (p && (p[1] != ' ' || p[2] == 'Z' || p[2] == 'X'))
+		return 0;
 	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	return p ? strtoull(p + 1, NULL, 10) : 0;
