@@ -194,7 +194,8 @@ split_access(const struct create *c, struct fs_req *req)
 	bool intent = posix || (c->options & FILE_OPEN_FOR_BACKUP_INTENT);
 	uint32_t rights = 0, wanted = c->desired;
 
-	if ((privileges & TOKEN_TRAVERSE) && (!posix || token_uid(p->token) == 0))
+	if ((p->flags & FS_OPEN_TRAVERSED) ||
+	    ((privileges & TOKEN_TRAVERSE) && (!posix || token_uid(p->token) == 0)))
 		req->create.flags |= FS_CREATE_HAS_TRAVERSE;
 	if (intent && (privileges & TOKEN_BACKUP)) {
 		req->create.flags |= FS_CREATE_HAS_BACKUP;

@@ -101,7 +101,8 @@ enum {
 	FS_OPEN_TARGET_DIRECTORY = 1 << 1, /* opens the parent of the name */
 	FS_OPEN_WANT_SD = 1 << 2,          /* the answer carries the security descriptor */
 	FS_OPEN_POSIX = 1 << 3,            /* Linux opener: see fs_create */
-	FS_OPEN_WITH_PREFIX = 1 << 4       /* an absolute name starts with the volume's prefix */
+	FS_OPEN_WITH_PREFIX = 1 << 4,      /* an absolute name starts with the volume's prefix */
+	FS_OPEN_TRAVERSED = 1 << 5         /* the way to the name has been checked already */
 };
 
 struct fs_open_params {

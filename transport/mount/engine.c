@@ -84,6 +84,11 @@ struct fs_open_params
 door_open_params(struct door *d, const struct door_path *path, uint32_t access,
 		 struct token *token)
 {
+	/* The kernel has checked the names that the caller used. Ours may lead another way: a file
+	 * with two names has one node, and its path is made of either. */
+	uint32_t traversed =
+		d->options.mount.default_permissions ? FS_OPEN_TRAVERSED : 0;
+
 	return (struct fs_open_params){
 		.name = path->units,
 		.n_units = path->n,
@@ -92,7 +97,7 @@ door_open_params(struct door *d, const struct door_path *path, uint32_t access,
 		.disposition = FILE_OPEN,
 		.options = FILE_OPEN_REPARSE_POINT,
 		.token = token,
-		.flags = FS_OPEN_POSIX | (token ? 0 : FS_OPEN_KERNEL_MODE),
+		.flags = FS_OPEN_POSIX | traversed | (token ? 0 : FS_OPEN_KERNEL_MODE),
 		.door_tag = d,
 	};
 }
