@@ -74,6 +74,23 @@ check_parent(const struct pt *pt, int dir)
 		       : 0;
 }
 
+/* rmdir(2) asks for no permission on the directory itself, but looking inside does: its owner
+ * lends it the right to be read for as long as that takes. */
+static int
+is_filled(struct pt_file *file, const struct statx *stx)
+{
+	char path[PT_PROC_PATH_SIZE];
+	int err = pt_directory_is_filled(file);
+
+	if (err != -EACCES)
+		return err;
+	pt_proc_path(pt_ref_of(file).fd, path);
+	if (chmod(path, (stx->stx_mode & 07777) | S_IRUSR | S_IXUSR) < 0)
+		return -EACCES;
+	err = pt_directory_is_filled(file);
+	return chmod(path, stx->stx_mode & 07777) < 0 && err >= 0 ? -errno : err;
+}
+
 NTSTATUS
 pt_can_delete(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name)
 {
@@ -92,7 +109,7 @@ pt_can_delete(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name)
 	if (!err)
 		err = check_parent(pt_of(fs), place.dir);
 	if (!err && is_directory(file)) {
-		err = pt_directory_is_filled(file);
+		err = is_filled(file, &stx);
 		if (err > 0)
 			return STATUS_DIRECTORY_NOT_EMPTY;
 	}
