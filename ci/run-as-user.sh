@@ -48,7 +48,11 @@ for drive in memfs passthrough; do
 		on=("$drive" "$transport")
 		run "posix ${on[*]}" "${on[@]}" -- "$build/tests/posix/posix-suite" {} \
 			--expect "$top/tests/clients/expected/posix-$drive-user.expect"
-		run "model ${on[*]}" "${on[@]}" -- "$build/tests/model/fsmodel" {} {ref} --profile mixed --seed 2 --ops 4000
+		# A user's passthrough server meets the permissions of the files themselves: what their
+		# owner may not read it cannot serve. No model of a full file system (compatibility.md).
+		[ "$drive" = passthrough ] ||
+			run "model ${on[*]}" "${on[@]}" -- "$build/tests/model/fsmodel" {} {ref} \
+				--without link-fd --profile mixed --seed 2 --ops 6000
 		run "processes ${on[*]}" "${on[@]}" -- "$build/tests/stress/stress-many-processes" {} --seconds 3 --processes 8
 		run "names ${on[*]}" "${on[@]}" -- "$build/tests/stress/stress-names" {} --seed 2
 	done
