@@ -27,11 +27,12 @@ help:
 
 $(BUILD)/build.ninja:
 	@ci/deps.sh build
-	@meson setup "$(BUILD)" --prefix "$(PREFIX)" $(MESON_OPTIONS)
+	@log=$$(mktemp) && { meson setup "$(BUILD)" --prefix "$(PREFIX)" $(MESON_OPTIONS) >"$$log" 2>&1 || \
+		{ cat "$$log" >&2; rm -f "$$log"; exit 1; }; rm -f "$$log"; }
 
 demo:
 	@ci/deps.sh demo "$(BUILD)"
-	@$(MAKE) --no-print-directory "$(BUILD)/build.ninja"
+	@$(MAKE) -s "$(BUILD)/build.ninja"
 	@ninja -C "$(BUILD)" --quiet $(DEMO_PROGRAMS)
 	@ninja -C "$(BUILD)" --quiet $(DEMO_TESTS) >/dev/null 2>&1 || true
 	@examples/demo/demo.sh "$(BUILD)"
