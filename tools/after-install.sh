@@ -24,5 +24,5 @@ elif ! /sbin/ldconfig -p | grep -qF "$libdir/libfsp.so.0"; then
 fi
 case $prefix in
 /usr | /usr/local) ;;
-*) echo "'mount -t fuse.memfs' finds memfs through PATH, which then needs $prefix/bin." ;;
+*) echo "'mount -t fuse.memfs' looks for memfs in /usr/local/bin and /usr/bin only." ;;
 esac

@@ -108,7 +108,7 @@ copy_and_compare() {
 }
 fio_verify() {
 	fio --name=demo --directory="$1" --rw=randwrite --bs=4k --size=16m --verify=crc32c \
-		--do_verify=1 --ioengine=psync --output-format=json >"$WORK/fio.json"
+		--do_verify=1 --verify_state_save=0 --ioengine=psync --output-format=json >"$WORK/fio.json"
 	rm -f "$1"/demo.*
 	did "$(python3 - "$WORK/fio.json" <<'PY'
 import json, sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Breaks when `userdrive stop` leaves a drive, loses data, or ends drives that are not meant.
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Breaks when the command line misleads: help, unknown words, exit codes, JSON that does not parse.
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 expect 0 "help" "$userdrive" help

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Breaks when what `make install` puts down cannot be used: programs, library, headers, units.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+command -v meson >/dev/null || skip "no meson"
+command -v pkg-config >/dev/null || skip "no pkg-config"
+! grep -q -- '-fsanitize' "$build/compile_commands.json" || skip "a build with sanitizers is not installed"
+
+dest=$work/dest
+DESTDIR=$dest meson install -C "$build" --no-rebuild --quiet >"$work/out" 2>"$work/err" </dev/null ||
+	failed "meson install"
+option() {
+	meson introspect "$build" --buildoptions | python3 -c 'import json, sys
+print([o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]][0])' "$1"
+}
+prefix=$(option prefix)
+at=$dest$prefix
+lib=$at/$(option libdir)
+for file in bin/userdrive bin/memfs bin/passthrough include/winfsp/winfsp.h include/winfsp/fsctl.h \
+	include/winfsp/ext.h include/nt/types.h share/man/man1/userdrive.1 share/man/man7/userdrive.7 \
+	share/man/man3/FspFileSystemCreate.3 share/doc/userdrive/tutorial-file-system.md \
+	share/bash-completion/completions/userdrive share/zsh/site-functions/_userdrive \
+	share/fish/vendor_completions.d/userdrive.fish \
+	lib/systemd/system/userdrive-memfs@.service lib/systemd/user/userdrive-passthrough@.service; do
+	check "$file" test -s "$at/$file"
+done
+for file in libfsp.so libfsp.so.0 libfsp.a pkgconfig/fsp.pc; do
+	check "$file" test -s "$lib/$file"
+done
+check "libfsp.so is a link" test "$(readlink "$lib/libfsp.so")" = libfsp.so.0
+expect 0 "an installed program finds the library" env -u LD_LIBRARY_PATH "$at/bin/memfs" --version
+if command -v systemd-analyze >/dev/null && [ "$(id -u)" = 0 ]; then
+	for kind in system user; do
+		for unit in "$at/lib/systemd/$kind"/*.service; do
+			sed -i "s,^ExecStart=$prefix,ExecStart=$at," "$unit"
+		done
+	done
+	systemd-analyze verify "$at/lib/systemd/system/userdrive-memfs@mnt-x.service" >"$work/out" 2>&1 ||
+		echo "note: systemd-analyze cannot verify units here"
+	refute "the unit has no unknown words" says out 'Unknown|unknown'
+fi
+
+# As somebody who writes a drive would: pkg-config, compile, mount.
+export PKG_CONFIG_SYSROOT_DIR=$dest
+PKG_CONFIG_PATH=$lib/pkgconfig:$(pkg-config --variable pc_path pkg-config)
+export PKG_CONFIG_PATH
+# shellcheck disable=SC2046
+expect 0 "the tutorial compiles against it" ${CC:-gcc} -Wall -o "$work/notes" "$top/examples/tutorial/notes.c" \
+	$(pkg-config --cflags --libs fsp) -Wl,-rpath,"$lib"
+echo '#include <winfsp/winfsp.h>
+int main() { return FspNtStatusFromWin32(0); }' >"$work/x.cc"
+# shellcheck disable=SC2046
+expect 0 "C++ compiles against it" ${CXX:-g++} -std=c++17 -o "$work/x" "$work/x.cc" $(pkg-config --cflags --libs fsp)
+if [ -e /dev/fuse ] && [ "$(id -u)" = 0 ]; then
+	mkdir "$work/drive" "$work/memory"
+	expect 0 "it can be mounted" env -u LD_LIBRARY_PATH "$at/bin/userdrive" mount "$work/notes" "$work/drive"
+	check "it works" bash -c 'echo x >"$1/f.txt" && [ "$(cat "$1/f.txt")" = x ]' - "$work/drive"
+	expect 0 "the installed userdrive finds memfs" env -u LD_LIBRARY_PATH "$at/bin/userdrive" mount memfs "$work/memory"
+	check "it works" touch "$work/memory/f"
+	expect 0 "stop" "$at/bin/userdrive" stop --all
+fi
+finish
