@@ -86,7 +86,7 @@ json_value() { python3 -c "import json; d = json.load(open('$work/out')); print(
 mounted() { grep -q " $1 " /proc/self/mountinfo; }
 mount_line() { grep " $1 " /proc/self/mountinfo | tail -1; }
 pid_of() { "$userdrive" info "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])'; }
-# until_true COMMAND…: within ten seconds.
+# until_true, until_false COMMAND…: within ten, twenty seconds.
 until_true() {
 	local _
 	for _ in $(seq 200); do
@@ -97,7 +97,7 @@ until_true() {
 }
 until_false() {
 	local _
-	for _ in $(seq 200); do
+	for _ in $(seq 400); do
 		"$@" || return 0
 		sleep 0.05
 	done

@@ -48,7 +48,7 @@ expect 0 "doctor cleans up" "$userdrive" doctor
 refute "killed and cleaned up: nothing is mounted" mounted "$drive"
 
 # In the background: the terminal is let go of.
-out=$(timeout 20 "$memfs" "$drive" 2>&1 | cat)
+timeout 20 "$memfs" "$drive" 2>&1 | cat >"$work/out"
 check "the reader of its output is released" mounted "$drive"
 refute "it holds no terminal, pipe or folder" bash -c '
 	for fd in 0 1 2; do [ "$(readlink "/proc/$1/fd/$fd")" = /dev/null ] || exit 0; done

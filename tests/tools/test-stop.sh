@@ -55,7 +55,7 @@ check "its process ends after the last close" until_false alive "$pid"
 check "what was written is kept" test "$(tr "\n" " " <"$work/source/open")" = "written before and after "
 
 # A drive whose requests take seconds: they are under way when it is told to end.
-"$memfs" "$work/a" -o MaxDelay=20000,PercentDelay=100,direct_io,transport=dev 2>/dev/null
+"$memfs" "$work/a" -o MaxDelay=8000,PercentDelay=100,direct_io,transport=dev 2>/dev/null
 if mounted "$work/a"; then
 	pid=$(pid_of "$work/a")
 	(timeout 60 dd if=/dev/zero of="$work/a/slow" bs=4k count=4 2>/dev/null) &
@@ -65,6 +65,7 @@ if mounted "$work/a"; then
 	expect 0 "stop --force of a busy drive" "$userdrive" stop --force "$work/a"
 	check "at once" test $((SECONDS - begin)) -lt 5
 	refute "it is gone" mounted "$work/a"
+	check "its program ends" until_false alive "$pid"
 else
 	failed "a slow drive could not be mounted"
 fi

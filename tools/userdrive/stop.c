@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/control.h"
+#include "base/os/posix/mount_record.h"
 #include "fuse/mount.h"
 #include "tools/userdrive/command.h"
 #include "tools/userdrive/drives.h"
@@ -121,6 +122,7 @@ stop(const struct drive *drive, unsigned timeout_ms)
 {
 	switch (drive->state) {
 	case DRIVE_DEAD:
+		mount_record_remove(drive->mount->minor);
 		return unmount(drive, true);
 	case DRIVE_FOREIGN:
 		return unmount(drive, false);
