@@ -27,8 +27,11 @@ restore() {
 }
 trap restore EXIT
 
+# The log of an earlier run must not be counted when this one does not get as far as a test.
+log=$build/meson-logs/testlog.json
+rm -f "$log"
 code=0
 # shellcheck disable=SC2086
 meson test -C "$build" $select --print-errorlogs --num-processes 2 "$@" </dev/null || code=$?
-python3 "$top/ci/count-tests.py" "$build/meson-logs/testlog.json" || code=1
+python3 "$top/ci/count-tests.py" "$log" || code=1
 exit "$code"

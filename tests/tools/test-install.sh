@@ -5,10 +5,13 @@
 command -v meson >/dev/null || skip "no meson"
 command -v pkg-config >/dev/null || skip "no pkg-config"
 ! grep -q -- '-fsanitize' "$build/compile_commands.json" || skip "a build with sanitizers is not installed"
+[ -w "$build/meson-logs" ] || skip "the build directory belongs to somebody else"
 
 dest=$work/dest
-DESTDIR=$dest meson install -C "$build" --no-rebuild --quiet >"$work/out" 2>"$work/err" </dev/null ||
+DESTDIR=$dest meson install -C "$build" --no-rebuild --quiet >"$work/out" 2>"$work/err" </dev/null || {
 	failed "meson install"
+	finish
+}
 option() {
 	meson introspect "$build" --buildoptions | python3 -c 'import json, sys
 print([o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]][0])' "$1"
