@@ -25,10 +25,12 @@ help:
 	@echo "make uninstall  what make install put there"
 	@echo "make clean      removes $(BUILD)/"
 
+# Debian's folder of libraries is asked of the compiler: Meson asks dpkg-dev, which may be missing.
 $(BUILD)/build.ninja:
 	@ci/deps.sh build
-	@log=$$(mktemp) && { meson setup "$(BUILD)" --prefix "$(PREFIX)" $(MESON_OPTIONS) >"$$log" 2>&1 || \
-		{ cat "$$log" >&2; rm -f "$$log"; exit 1; }; rm -f "$$log"; }
+	@log=$$(mktemp) && libs=$$(cc -print-multiarch 2>/dev/null || true) && \
+	if meson setup "$(BUILD)" --prefix "$(PREFIX)" $${libs:+--libdir "lib/$$libs"} $(MESON_OPTIONS) \
+		>"$$log" 2>&1; then rm -f "$$log"; else cat "$$log" >&2; rm -f "$$log"; exit 1; fi
 
 demo:
 	@ci/deps.sh demo "$(BUILD)"
