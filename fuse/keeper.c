@@ -199,6 +199,10 @@ close_device(struct fusek_session *s)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	/* Readers may all have left before they had to be sent home; somebody else's copy of the
+	 * descriptor (a child's) must not keep the connection waiting for answers. */
+	if (!atomic_load(&s->gone))
+		fusek_dev_abort(s);
 	if (null_fd >= 0) {
 		dup3(null_fd, s->dev_fd, O_CLOEXEC);
 		close(null_fd);
