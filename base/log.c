@@ -8,46 +8,50 @@
 
 enum { MAX_DEBUG_MODULES = 16, LINE_BYTES = 1024 };
 
-bool log_any_debug;
+atomic_bool log_any_debug;
 
-/* Written only while the process starts up, before its threads exist. */
+/* May change while others log: a program turns to the system's log after its volume has started. */
 static struct {
-	const char *ident;
-	enum log_sink sink;
-	enum log_level level;
+	const char *_Atomic ident;
+	_Atomic enum log_sink sink;
+	_Atomic enum log_level level;
 	char modules[MAX_DEBUG_MODULES][16];
-	size_t n_modules;
+	_Atomic size_t n_modules; /* release by who adds pairs with acquire by who looks */
 } log_state = {.ident = "userdrive", .level = LOG_LEVEL_INFO};
 
 void
 log_open(const char *ident, enum log_sink sink)
 {
-	log_state.ident = ident;
-	log_state.sink = sink;
+	atomic_store(&log_state.ident, ident);
 	if (sink == LOG_SINK_SYSTEM)
 		openlog(ident, LOG_PID, LOG_DAEMON);
+	atomic_store(&log_state.sink, sink);
 }
 
 void
 log_set_level(enum log_level level)
 {
-	log_state.level = level;
+	atomic_store(&log_state.level, level);
 }
 
 void
 log_enable_debug(const char *module)
 {
-	if (log_state.n_modules == MAX_DEBUG_MODULES)
+	size_t n = atomic_load(&log_state.n_modules);
+
+	if (n == MAX_DEBUG_MODULES)
 		return;
-	snprintf(log_state.modules[log_state.n_modules++], sizeof(log_state.modules[0]), "%s",
-		 module);
-	log_any_debug = true;
+	snprintf(log_state.modules[n], sizeof(log_state.modules[0]), "%s", module);
+	atomic_store_explicit(&log_state.n_modules, n + 1, memory_order_release);
+	atomic_store(&log_any_debug, true);
 }
 
 bool
 log_debug_enabled(const char *module)
 {
-	for (size_t i = 0; i < log_state.n_modules; i++)
+	size_t n = atomic_load_explicit(&log_state.n_modules, memory_order_acquire);
+
+	for (size_t i = 0; i < n; i++)
 		if (strcmp(log_state.modules[i], module) == 0 ||
 		    strcmp(log_state.modules[i], "all") == 0)
 			return true;
@@ -71,18 +75,18 @@ log_msg(enum log_level level, const char *module, const char *fmt, ...)
 	char text[LINE_BYTES], line[LINE_BYTES + 64];
 	va_list ap;
 
-	if (level > log_state.level && level != LOG_LEVEL_DEBUG)
+	if (level > atomic_load(&log_state.level) && level != LOG_LEVEL_DEBUG)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	make_printable(text);
-	if (log_state.sink == LOG_SINK_SYSTEM) {
+	if (atomic_load(&log_state.sink) == LOG_SINK_SYSTEM) {
 		syslog(syslog_level[level], "%s%s: %s", names[level], module, text);
 		return;
 	}
-	int n = snprintf(line, sizeof(line), "%s: %s%s: %s\n", log_state.ident, names[level],
-			 module, text);
+	int n = snprintf(line, sizeof(line), "%s: %s%s: %s\n", atomic_load(&log_state.ident),
+			 names[level], module, text);
 	if (n >= (int)sizeof(line))
 		n = sizeof(line) - 1;
 	/* One write per line, so that lines of several threads do not mix. */

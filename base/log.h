@@ -6,6 +6,7 @@
 #ifndef USERDRIVE_BASE_LOG_H
 #define USERDRIVE_BASE_LOG_H
 
+#include <stdatomic.h>
 #include "base/compiler.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -15,7 +16,8 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSTEM };
 void log_open(const char *ident, enum log_sink sink);
 /* Highest level that is printed; LOG_LEVEL_INFO at start. */
 void log_set_level(enum log_level level);
-/* "fuse", "mount", "all"…: turns on the debug lines of a module; up to 16 modules. */
+/* "fuse", "mount", "all"…: turns on the debug lines of a module; up to 16 modules. By one thread
+ * at a time. */
 void log_enable_debug(const char *module);
 bool log_debug_enabled(const char *module);
 
@@ -24,10 +26,12 @@ void log_msg(enum log_level level, const char *module, const char *fmt, ...) PRI
 #define log_error(module, ...) log_msg(LOG_LEVEL_ERROR, module, __VA_ARGS__)
 #define log_warn(module, ...) log_msg(LOG_LEVEL_WARN, module, __VA_ARGS__)
 #define log_info(module, ...) log_msg(LOG_LEVEL_INFO, module, __VA_ARGS__)
-extern bool log_any_debug;
+extern atomic_bool log_any_debug;
 #define log_debug(module, ...)                                                           \
 	do {                                                                             \
-		if (unlikely(log_any_debug) && log_debug_enabled(module))                \
+		if (unlikely(atomic_load_explicit(&log_any_debug,                        \
+						  memory_order_relaxed)) &&              \
+		    log_debug_enabled(module))                                           \
 			log_msg(LOG_LEVEL_DEBUG, module, __VA_ARGS__);                   \
 	} while (0)
 
