@@ -71,6 +71,28 @@ rwlock_lock(struct rwlock *l)
 	(void)err;
 }
 
+/* As long as it waits, a writer bars new readers; half of the time it does not wait, but sleeps. */
+NO_TSA void
+rwlock_lock_patiently(struct rwlock *l)
+{
+	enum { FIRST_MS = 8, LONGEST_MS = 512, NS_PER_MS = 1000000 };
+
+	for (long ms = FIRST_MS;; ms = MIN(2 * ms, LONGEST_MS)) {
+		struct timespec pause = {.tv_nsec = ms * NS_PER_MS}, until;
+		int err;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += pause.tv_nsec;
+		until.tv_sec += until.tv_nsec / (1000l * NS_PER_MS);
+		until.tv_nsec %= 1000l * NS_PER_MS;
+		err = pthread_rwlock_timedwrlock(&l->l, &until);
+		if (err == 0)
+			return;
+		assert(err == ETIMEDOUT);
+		nanosleep(&pause, NULL);
+	}
+}
+
 NO_TSA void
 rwlock_unlock(struct rwlock *l)
 {

@@ -36,6 +36,11 @@ void rwlock_init(struct rwlock *l);
 void rwlock_fini(struct rwlock *l);
 void rwlock_lock_shared(struct rwlock *l) ACQUIRE_SHARED(l);
 void rwlock_lock(struct rwlock *l) ACQUIRE(l);
+/*
+ * The same, but readers pass in between while the wait gets long: a reader that never leaves then
+ * holds up this writer alone. Only one writer at a time waits in this way.
+ */
+void rwlock_lock_patiently(struct rwlock *l) ACQUIRE(l);
 void rwlock_unlock(struct rwlock *l) RELEASE_GENERIC(l);
 
 void cond_init(struct cond *c);

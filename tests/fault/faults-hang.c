@@ -89,6 +89,58 @@ open_times_out(const char *name)
 	expect_content("was-hanging");
 }
 
+static pid_t
+start(void (*run)(const char *name), const char *name)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		run(name);
+		_exit(0);
+	}
+	EXPECT(pid > 0, "no process");
+	return pid;
+}
+
+static void
+open_and_wait(const char *name)
+{
+	(void)!open(name, O_RDONLY);
+}
+
+static void
+rename_and_wait(const char *name)
+{
+	(void)!rename("renamed/from", "renamed/to");
+}
+
+/* A rename must wait for an open that hangs, but nobody must wait for the rename. */
+static void
+others_pass_a_waiting_rename(const char *name)
+{
+	make_file(name);
+	make_directory("renamed");
+	make_file("renamed/from");
+	make_directory("others");
+	pid_t opener = start(open_and_wait, name);
+	usleep(200000);
+	pid_t renamer = start(rename_and_wait, name);
+	usleep(200000);
+	for (uint64_t begin = now_ms(); now_ms() - begin < 2 * DEADLINE_MS;) {
+		uint64_t at = now_ms();
+
+		make_file("others/file");
+		expect_content("others/file");
+		EXPECT(now_ms() - at < AT_ONCE_MS, "it took %llu ms",
+		       (unsigned long long)(now_ms() - at));
+	}
+	EXPECT(access("renamed/to", F_OK) == -1, "the rename did not wait");
+	release();
+	waitpid(opener, NULL, 0);
+	waitpid(renamer, NULL, 0);
+	EXPECT(rename(name, "was-hanging") == 0, "rename: %s", strerror(errno));
+}
+
 /* The kernel holds the directory while it creates: a directory of its own. */
 static void
 create_times_out(const char *name)
@@ -286,6 +338,7 @@ const struct fault_case hang_cases[] = {
 	{"hang", "evil-hang-read", read_times_out},
 	{"hang", "evil-hang-write", write_times_out},
 	{"hang", "evil-hang-open", open_times_out, true},
+	{"hang", "evil-hang-open-2", others_pass_a_waiting_rename, true},
 	{"hang", "evil-hang-create", create_times_out, true},
 	{"hang", "evil-hang-stat", stat_times_out, true},
 	{"hang", "evil-hang-readdir", readdir_times_out, true},

@@ -391,6 +391,21 @@ write_clears_setuid(void)
 	write_clears(04777, 0777, ID_A, false);
 }
 
+/* How a file is read and written is often settled by who has it open already. */
+static void
+write_clears_while_open(void)
+{
+	make_sized("f", 100);
+	int reader = open_file("f", O_RDONLY);
+	OK(chmod("f", 04777));
+	become(ID_A);
+	int fd = open_file("f", O_WRONLY);
+	EQ(write(fd, "x", 1), 1);
+	OK(close(fd));
+	OK(close(reader));
+	EQ(mode_of("f"), 0777);
+}
+
 static void
 write_clears_setgid(void)
 {
@@ -653,6 +668,9 @@ static const struct posix_case cases[] = {
 	 "A relative path below a descriptor of a file.", chown_dirfd},
 	{"write", 0, "clears-set-uid", AS_ROOT,
 	 "Another user's write clears set-user-id.", write_clears_setuid},
+	{"write", 0, "clears-set-uid-while-open", AS_ROOT,
+	 "Another user's write clears it from a file that is open elsewhere.",
+	 write_clears_while_open},
 	{"write", 0, "clears-set-gid", AS_ROOT,
 	 "Another user's write clears set-group-id.", write_clears_setgid},
 	{"write", 0, "clears-set-id-of-owner", AS_USER,

@@ -94,23 +94,65 @@ any_needs_all_rights(void **state)
 static void
 a_keeper_ends_with_the_last_handle(void **state)
 {
-	struct fs_handle *keeper = (struct fs_handle *)&keeper, *found;
-	struct door_handle *a, *b, *holder;
+	struct fs_handle *fs = (struct fs_handle *)&fs;
+	struct door_handle *a, *b;
+	struct door_keeper *keeper;
 	struct fixture f;
 
 	begin(&f);
-	assert_false(door_node_set_keeper(&f.t, &f.node, keeper, true)); /* nothing is open */
+	assert_false(door_node_set_keeper(&f.t, &f.node, fs, true)); /* nothing is open */
 	a = add(&f, 1);
 	b = add(&f, 1);
-	assert_true(door_node_set_keeper(&f.t, &f.node, keeper, true));
-	assert_false(door_node_set_keeper(&f.t, &f.node, keeper, true));
+	assert_true(door_node_set_keeper(&f.t, &f.node, fs, true));
+	assert_false(door_node_set_keeper(&f.t, &f.node, fs, true));
 	door_handle_remove(&f.t, a->fh);
-	assert_true(door_node_keeper(&f.t, &f.node, &found, &holder));
-	assert_ptr_equal(found, keeper);
-	assert_ptr_equal(holder, b);
+	keeper = door_node_keeper(&f.t, &f.node);
+	assert_non_null(keeper);
+	assert_ptr_equal(keeper->fs, fs);
 	door_handle_remove(&f.t, b->fh);
-	assert_int_equal(n_keepers_ended, 0); /* held */
-	door_handle_put(&f.t, holder);
+	assert_null(door_node_keeper(&f.t, &f.node));
+	assert_int_equal(n_keepers_ended, 0); /* at work */
+	door_keeper_put(&f.t, keeper);
+	assert_int_equal(n_keepers_ended, 1);
+	door_handles_fini(&f.t);
+}
+
+/* A request takes the keeper of a node that nobody has open; somebody else opens and closes it. */
+static void
+a_keeper_in_use_outlives_handles_that_come_and_go(void **state)
+{
+	struct fs_handle *fs = (struct fs_handle *)&fs;
+	struct door_keeper *keeper;
+	struct fixture f;
+
+	begin(&f);
+	assert_true(door_node_set_keeper(&f.t, &f.node, fs, false));
+	keeper = door_node_keeper(&f.t, &f.node);
+	assert_non_null(keeper);
+	door_handle_remove(&f.t, add(&f, 1)->fh);
+	assert_int_equal(n_keepers_ended, 0);
+	door_keeper_put(&f.t, keeper);
+	assert_int_equal(n_keepers_ended, 1);
+	door_handles_fini(&f.t);
+}
+
+/* A handle that was opened through the keeper works as long as it is open. */
+static void
+a_handle_holds_its_keeper(void **state)
+{
+	struct fs_handle *fs = (struct fs_handle *)&fs;
+	struct door_handle *h;
+	struct fixture f;
+
+	begin(&f);
+	assert_true(door_node_set_keeper(&f.t, &f.node, fs, false));
+	h = add(&f, 1);
+	h->keeper = door_node_keeper(&f.t, &f.node);
+	h = door_handle_get(&f.t, h->fh);
+	door_handle_remove(&f.t, h->fh);
+	assert_int_equal(n_keepers_ended, 0);
+	door_handle_put(&f.t, h);
+	assert_int_equal(n_ended, 1);
 	assert_int_equal(n_keepers_ended, 1);
 	door_handles_fini(&f.t);
 }
@@ -123,6 +165,8 @@ main(void)
 		cmocka_unit_test(a_request_at_work_keeps_it),
 		cmocka_unit_test(any_needs_all_rights),
 		cmocka_unit_test(a_keeper_ends_with_the_last_handle),
+		cmocka_unit_test(a_keeper_in_use_outlives_handles_that_come_and_go),
+		cmocka_unit_test(a_handle_holds_its_keeper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,7 +200,7 @@ two_names_are_one_node_by_index(void **state)
 	begin(&f, false, true);
 	node = enter(&f, f.root, "a", 77);
 	assert_ptr_equal(enter(&f, f.root, "b", 77), node);
-	door_node_unname(&f.t, f.root, w, units("b", w), false);
+	door_node_unname(&f.t, f.root, w, units("b", w), NULL, false);
 	assert_path(&f, node, "\\a");
 	end(&f);
 }
@@ -214,8 +214,96 @@ an_index_given_away_is_another_node(void **state)
 
 	begin(&f, false, true);
 	node = enter(&f, f.root, "a", 77);
-	door_node_unname(&f.t, f.root, w, units("a", w), true);
+	door_node_unname(&f.t, f.root, w, units("a", w), NULL, true);
 	assert_ptr_not_equal(enter(&f, f.root, "a", 77), node);
+	end(&f);
+}
+
+/* An unlink whose name a look-up has already found gone. */
+static void
+a_deleted_file_gives_its_index_away_without_a_name(void **state)
+{
+	struct fixture f;
+	struct door_node *node;
+	uint16_t w[8];
+	size_t n = units("a", w);
+
+	begin(&f, false, true);
+	node = enter(&f, f.root, "a", 77);
+	door_node_unname(&f.t, f.root, w, n, node, false);
+	door_node_unname(&f.t, f.root, w, n, node, true);
+	assert_true(door_node_shown(&f.t, node).is_deleted);
+	assert_ptr_not_equal(enter(&f, f.root, "a", 77), node);
+	end(&f);
+}
+
+/* mkdir elsewhere, between the program's rmdir and ours. */
+static void
+a_number_given_away_during_the_deletion_is_another_node(void **state)
+{
+	struct fixture f;
+	struct door_node *node;
+
+	begin(&f, false, true);
+	node = enter(&f, f.root, "a", 77);
+	door_node_part_with_index(&f.t, node);
+	assert_ptr_not_equal(enter(&f, f.root, "b", 77), node);
+	assert_path(&f, node, "\\a");
+	end(&f);
+}
+
+static void
+a_failed_deletion_gives_the_number_back(void **state)
+{
+	struct fixture f;
+	struct door_node *node;
+
+	begin(&f, false, true);
+	node = enter(&f, f.root, "a", 77);
+	door_node_part_with_index(&f.t, node);
+	door_node_regain_index(&f.t, node);
+	assert_ptr_equal(enter(&f, f.root, "b", 77), node);
+	end(&f);
+}
+
+/* "Not there", said late, of a name that has been taken again since. */
+static void
+a_late_absence_leaves_the_new_file_its_name(void **state)
+{
+	struct fixture f;
+	struct door_node *old, *new;
+	uint16_t w[8];
+	size_t n = units("a", w);
+
+	begin(&f, false, true);
+	old = enter(&f, f.root, "a", 77);
+	door_node_unname(&f.t, f.root, w, n, old, true);
+	new = enter(&f, f.root, "a", 78);
+	door_node_unname(&f.t, f.root, w, n, old, false);
+	assert_path(&f, new, "\\a");
+	end(&f);
+}
+
+/* A look-up that saw the old file, entered after the name was given to a new one. */
+static void
+a_late_look_up_does_not_displace_the_new_file(void **state)
+{
+	struct fixture f;
+	struct door_node *old, *new, *found;
+	struct door_identity late = {.index_number = 77, .format = S_IFREG, .may_be_late = true};
+	uint16_t w[8];
+	size_t n = units("a", w);
+
+	begin(&f, false, true);
+	late.known = old = enter(&f, f.root, "a", 77);
+	door_node_unname(&f.t, f.root, w, n, old, true);
+	assert_int_equal(door_node_enter(&f.t, f.root, w, n, &late, &found), -EAGAIN);
+	new = enter(&f, f.root, "a", 78);
+	assert_int_equal(door_node_enter(&f.t, f.root, w, n, &late, &found), -EAGAIN);
+	assert_path(&f, new, "\\a");
+	late.known = new;
+	assert_int_equal(door_node_enter(&f.t, f.root, w, n, &late, &found), 0);
+	door_node_put(&f.t, found);
 	end(&f);
 }
 
@@ -281,6 +369,11 @@ main(void)
 		cmocka_unit_test(exchange_swaps_names),
 		cmocka_unit_test(two_names_are_one_node_by_index),
 		cmocka_unit_test(an_index_given_away_is_another_node),
+		cmocka_unit_test(a_deleted_file_gives_its_index_away_without_a_name),
+		cmocka_unit_test(a_number_given_away_during_the_deletion_is_another_node),
+		cmocka_unit_test(a_failed_deletion_gives_the_number_back),
+		cmocka_unit_test(a_late_absence_leaves_the_new_file_its_name),
+		cmocka_unit_test(a_late_look_up_does_not_displace_the_new_file),
 		cmocka_unit_test(a_name_replaced_behind_us_is_another_node),
 		cmocka_unit_test(case_folds_where_the_volume_does),
 		cmocka_unit_test(paths_are_found_as_far_as_known),

@@ -316,11 +316,11 @@ door_tmpfile(struct door *d, struct fusek_req *req)
 
 		door_keep_node(d, node, &n.path, false);
 		err = remove_name(d, &n.path);
-		door_node_unname(&d->nodes, n.parent, n.name.units, n.name.n, true);
+		door_node_unname(&d->nodes, n.parent, n.name.units, n.name.n, node, true);
 	}
 	door_node_put(&d->nodes, node);
 	if (err) {
-		door_handle_remove(&d->handles, out.open.fh);
+		door_end_handle(d, out.open.fh);
 		door_node_forget(&d->nodes, out.entry.nodeid, 1);
 		return err;
 	}

@@ -59,7 +59,7 @@ door_write(struct door *d, struct fusek_req *req)
 	if (!h)
 		return -EBADF;
 	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
-		door_kill_suidgid(d, h->node, h);
+		door_kill_suidgid_unlocked(d, h->node, h);
 	/* The end of the file is the engine's to know: others may append too. With the writeback
 	 * cache the kernel is the only one who knows (ruling 9). */
 	if ((in->flags & O_APPEND) && !cached && !d->writeback)
@@ -173,7 +173,7 @@ door_fallocate(struct door *d, struct fusek_req *req)
 	else
 		st = STATUS_NOT_SUPPORTED;
 	if (NT_SUCCESS(st) && req->uid != 0)
-		door_kill_suidgid(d, h->node, h);
+		door_kill_suidgid_unlocked(d, h->node, h);
 	door_handle_put(&d->handles, h);
 	return NT_SUCCESS(st) ? 0 : -door_errno(st);
 }
@@ -279,7 +279,7 @@ copy_range(struct door *d, struct fusek_req *req, uint64_t *ret_done)
 					ret_done) :
 			  STATUS_INVALID_HANDLE;
 	if (NT_SUCCESS(st) && req->uid != 0)
-		door_kill_suidgid(d, to->node, to);
+		door_kill_suidgid_unlocked(d, to->node, to);
 	door_handle_put(&d->handles, from);
 	door_handle_put(&d->handles, to);
 	if (st == STATUS_END_OF_FILE)

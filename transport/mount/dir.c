@@ -110,7 +110,7 @@ look_up(struct door *d, struct door_node *parent, const struct door_dirent *e,
 	memcpy(name.units, e->name, e->n_units * sizeof(*e->name));
 	known = door_node_find(&d->nodes, parent, e->name, e->n_units);
 	if (door_state_by_path(d, &path, known, &state) < 0 ||
-	    door_entry_enter(d, parent, &name, &state, &entry, ret_node) < 0)
+	    door_entry_enter_known(d, parent, &name, known, &state, &entry, ret_node) < 0)
 		memset(&entry, 0, sizeof(entry));
 	door_node_put(&d->nodes, known);
 	return entry;
@@ -189,7 +189,8 @@ read_directory(struct door *d, struct fusek_req *req, bool plus)
 
 	if (!err && !(h->flags & DOOR_HANDLE_DIRECTORY))
 		err = -ENOTDIR;
-	if (!err) {
+	/* A removed directory is empty, without "." and ".." even, and has no name to ask by. */
+	if (!err && !door_node_shown(&d->nodes, h->node).is_deleted) {
 		DOOR_TREE_SHARED(d);
 
 		mutex_lock(&h->dir_lock);

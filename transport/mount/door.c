@@ -106,7 +106,7 @@ dispatch(void *ctx, struct fusek_req *req)
 	if (fusek_reply_in_place(req, (size_t)n) != -ENOENT)
 		return;
 	if (undo.fh)
-		door_handle_remove(&d->handles, undo.fh);
+		door_end_handle(d, undo.fh);
 	if (undo.nodeid)
 		door_node_forget(&d->nodes, undo.nodeid, 1);
 }
@@ -160,21 +160,23 @@ end_handle(void *ctx, struct door_handle *h)
 	struct door *d = ctx;
 
 	door_io_end(d, h);
-	if (!(h->flags & DOOR_HANDLE_KEEPER))
+	if (!h->keeper)
 		door_close_handle(&h->fs);
 	door_node_put(&d->nodes, h->node);
 }
 
 static void
-end_keeper(void *ctx, struct fs_handle *keeper)
+end_keeper(void *ctx, struct fs_handle *fs)
 {
-	door_close_handle(&keeper);
+	door_close_handle(&fs);
 }
 
 static void
 node_gone(void *ctx, struct door_node *node)
 {
-	door_close_handle(&node->keeper);
+	struct door *d = ctx;
+
+	door_keeper_put(&d->handles, node->keeper);
 }
 
 /* ---------------------------------------------------------------- configuration */
@@ -400,9 +402,11 @@ option_check(const char *item, struct fs_door_error *error)
 static void
 door_destroy(struct door *d)
 {
-	door_handles_fini(&d->handles);
+	/* Nodes still have keepers, which the handle table counts. */
 	door_nodes_fini(&d->nodes);
+	door_handles_fini(&d->handles);
 	rwlock_fini(&d->tree);
+	mutex_fini(&d->renaming);
 	free(d->where);
 	free(container_of(d, struct fs_door_instance, d));
 }
@@ -430,6 +434,7 @@ door_make(struct fs_volume *volume, const struct fs_door_params *p, struct fs_do
 	}
 	door_handles_init(&d->handles, end_handle, end_keeper, d);
 	rwlock_init(&d->tree);
+	mutex_init(&d->renaming);
 	d->where = strdup(p->where);
 	if (!d->where) {
 		door_destroy(d);

@@ -6,10 +6,12 @@
  * return the size of the reply they built in req->out, or -errno; dispatch sends it.
  *
  * Locks, outermost first
+ *  - door.renaming: one rename at a time.
  *  - door.tree (rwlock): names that the door knows against names that the volume has. Held shared
- *    from the building of a path until the engine has used it, exclusively by rename, whose engine
- *    call and table change must be one step. It waits for the program exactly where the engine's
- *    own rename lock, its twin, would.
+ *    from the building of a path until the engine has used it, and while a handle ends; exclusively
+ *    by rename, whose engine call and table change must be one step. So whoever has the tree for
+ *    itself seldom waits for the engine's own rename lock, and a rename that has to wait does so
+ *    here, patiently: it lets others pass (rwlock_lock_patiently).
  *  - door_handle.dir_lock: one listing of an open directory; held while the engine enumerates.
  *  - door_nodes.lock, door_handles.lock, door_notify.lock: short, never nested, never held while
  *    the engine or the kernel is called.
@@ -75,6 +77,7 @@ struct door {
 	uint64_t want;        /* INIT flags */
 	/* Written by INIT before any other request is served. */
 	bool writeback, passthrough, kills_set_id;
+	struct mutex renaming;
 	struct rwlock tree;
 	struct door_nodes nodes;
 	struct door_handles handles;
@@ -109,13 +112,14 @@ void door_close_handle(struct fs_handle **handle); /* cleanup and close; NULL is
 void door_result_fini(struct fs_open_result *result);
 void door_token_fini(struct token **token);
 void door_tree_leave(struct rwlock **tree);
+void door_tree_leave_exclusive(struct door **d);
 struct rwlock *door_tree_enter(struct door *d);
-struct rwlock *door_tree_enter_exclusive(struct door *d);
+struct door *door_tree_enter_exclusive(struct door *d);
 #define DOOR_TREE_SHARED(d)                                                              \
 	CLEANUP(door_tree_leave) __attribute__((unused)) struct rwlock *tree_ = door_tree_enter(d)
 #define DOOR_TREE_EXCLUSIVE(d)                                                           \
-	CLEANUP(door_tree_leave)                                                         \
-	__attribute__((unused)) struct rwlock *tree_ = door_tree_enter_exclusive(d)
+	CLEANUP(door_tree_leave_exclusive)                                               \
+	__attribute__((unused)) struct door *tree_ = door_tree_enter_exclusive(d)
 
 NODISCARD int door_token(struct fusek_req *req, struct token **ret_token);
 /* params with what every open of this door has in common. token NULL: kernel mode. */
@@ -143,6 +147,7 @@ struct door_access {
 	struct door *d;
 	struct fs_handle *fs;
 	struct fs_handle *opened;    /* ours to close */
+	struct door_keeper *keeper;  /* counted, and so is the next */
 	struct door_handle *borrowed;
 };
 /* hint: the request's handle, or NULL. Tree lock held shared. */
@@ -179,6 +184,12 @@ NODISCARD int door_entry_enter(struct door *d, struct door_node *parent,
 			       struct fuse_entry_out *ret_entry, struct door_node **ret_node);
 void door_entry_fill(struct door *d, struct door_node *node, const struct fuse_attr *attr,
 		     struct fuse_entry_out *ret_entry);
+/* The same after a look-up that another request may have overtaken (-EAGAIN: it has); known: the
+ * name's node before the engine was asked, or NULL. */
+NODISCARD int door_entry_enter_known(struct door *d, struct door_node *parent,
+				     const struct door_component *name, struct door_node *known,
+				     struct door_state *state, struct fuse_entry_out *ret_entry,
+				     struct door_node **ret_node);
 /* Copies a fixed reply into req->out. */
 int door_reply_put(struct fusek_req *req, const void *reply, size_t size);
 
@@ -201,8 +212,10 @@ bool door_in_group(struct fusek_req *req, uint32_t gid);
 /* remove.c: makes sure that a node that loses its last name stays usable through its handles. */
 void door_keep_node(struct door *d, struct door_node *node, const struct door_path *path,
 		    bool replaced);
-/* setattr.c: clears set-id bits as a write or truncation by a non-owner must. */
+/* setattr.c: clears set-id bits as a write or truncation by a non-owner must. Tree lock held. */
 void door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hint);
+/* The same without the tree lock: it is taken only if there are any. */
+void door_kill_suidgid_unlocked(struct door *d, struct door_node *node, struct door_handle *hint);
 /* setattr.c: $LXMOD through an open handle. */
 NODISCARD int door_set_lxmod(struct door *d, struct door_node *node, struct fs_handle *fs,
 			     uint32_t mode);
@@ -212,6 +225,8 @@ NODISCARD int door_hidden_name(struct door_component *ret_name);
 /* open.c: makes fs the handle of node; fills the reply. Takes fs also on failure. */
 NODISCARD int door_open_finish(struct door *d, struct door_node *node, struct fs_handle *fs,
 			       uint32_t access, bool uncached, struct fuse_open_out *ret_open);
+/* The kernel has no use for the handle any more. */
+void door_end_handle(struct door *d, uint64_t fh);
 /* Rights for open(2) flags. */
 uint32_t door_open_access(uint32_t flags);
 /* door_engine_open with what the page cache needs on top (ruling 9). */

@@ -59,17 +59,25 @@ door_tree_enter(struct door *d) NO_TSA
 	return &d->tree;
 }
 
-struct rwlock *
+struct door *
 door_tree_enter_exclusive(struct door *d) NO_TSA
 {
-	rwlock_lock(&d->tree);
-	return &d->tree;
+	mutex_lock(&d->renaming);
+	rwlock_lock_patiently(&d->tree);
+	return d;
 }
 
 void
 door_tree_leave(struct rwlock **tree) NO_TSA
 {
 	rwlock_unlock(*tree);
+}
+
+void
+door_tree_leave_exclusive(struct door **d) NO_TSA
+{
+	rwlock_unlock(&(*d)->tree);
+	mutex_unlock(&(*d)->renaming);
 }
 
 int
@@ -161,8 +169,11 @@ door_access_begin(struct door *d, struct door_node *node, struct door_handle *hi
 		ret_access->fs = hint->fs;
 		return 0;
 	}
-	if (door_node_keeper(&d->handles, node, &ret_access->fs, &ret_access->borrowed))
+	ret_access->keeper = door_node_keeper(&d->handles, node);
+	if (ret_access->keeper) {
+		ret_access->fs = ret_access->keeper->fs;
 		return 0;
+	}
 	path = malloc(sizeof(*path));
 	if (!path)
 		return -ENOMEM;
@@ -186,6 +197,7 @@ door_access_end(struct door_access *access)
 	if (!access->d)
 		return;
 	door_close_handle(&access->opened);
+	door_keeper_put(&access->d->handles, access->keeper);
 	door_handle_put(&access->d->handles, access->borrowed);
 }
 

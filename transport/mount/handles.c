@@ -5,7 +5,7 @@
 
 void
 door_handles_init(struct door_handles *t, void (*end)(void *ctx, struct door_handle *h),
-		  void (*end_keeper)(void *ctx, struct fs_handle *keeper), void *ctx)
+		  void (*end_keeper)(void *ctx, struct fs_handle *fs), void *ctx)
 {
 	*t = (struct door_handles){.end = end, .end_keeper = end_keeper, .ctx = ctx};
 	mutex_init(&t->lock);
@@ -15,10 +15,13 @@ door_handles_init(struct door_handles *t, void (*end)(void *ctx, struct door_han
 static void
 handle_free(struct door_handles *t, struct door_handle *h)
 {
+	struct door_keeper *keeper = h->keeper;
+
 	door_dirlist_fini(&h->dir);
 	mutex_fini(&h->dir_lock);
 	t->end(t->ctx, h);
 	free(h);
+	door_keeper_put(t, keeper);
 }
 
 int
@@ -33,6 +36,11 @@ door_handle_add(struct door_handles *t, struct door_node *node, struct fs_handle
 	h->flags = flags;
 	h->access = access;
 	h->n_refs = 2;
+	h->fs = fs;
+	h->node = node;
+	mutex_init(&h->dir_lock);
+	door_dirlist_init(&h->dir);
+	/* Whole from here on: others find it by its node. */
 	mutex_lock(&t->lock);
 	err = door_slots_add(&t->slots, h, &h->fh);
 	if (!err) {
@@ -41,13 +49,10 @@ door_handle_add(struct door_handles *t, struct door_node *node, struct fs_handle
 	}
 	mutex_unlock(&t->lock);
 	if (err) {
+		mutex_fini(&h->dir_lock);
 		free(h);
 		return err;
 	}
-	mutex_init(&h->dir_lock);
-	door_dirlist_init(&h->dir);
-	h->fs = fs;
-	h->node = node;
 	*ret_handle = h;
 	return 0;
 }
@@ -65,35 +70,29 @@ door_handle_get(struct door_handles *t, uint64_t fh)
 	return h;
 }
 
-static struct door_handle *
-handle_any_locked(struct door_node *node, uint32_t access)
+struct door_handle *
+door_handle_any(struct door_handles *t, struct door_node *node, uint32_t access)
 {
+	struct door_handle *found = NULL;
+
+	mutex_lock(&t->lock);
 	list_for_each(at, &node->handles) {
 		struct door_handle *h = list_entry(at, struct door_handle, of_node);
 
 		if ((h->access & access) == access) {
 			h->n_refs++;
-			return h;
+			found = h;
+			break;
 		}
 	}
-	return NULL;
-}
-
-struct door_handle *
-door_handle_any(struct door_handles *t, struct door_node *node, uint32_t access)
-{
-	struct door_handle *h;
-
-	mutex_lock(&t->lock);
-	h = handle_any_locked(node, access);
 	mutex_unlock(&t->lock);
-	return h;
+	return found;
 }
 
 void
 door_handle_put(struct door_handles *t, struct door_handle *h)
 {
-	struct fs_handle *keeper = NULL;
+	struct door_keeper *keeper = NULL;
 	bool last;
 
 	if (!h)
@@ -107,8 +106,7 @@ door_handle_put(struct door_handles *t, struct door_handle *h)
 	}
 	mutex_unlock(&t->lock);
 	/* The keeper ends first: it must not be the handle at whose end a deletion happens. */
-	if (keeper)
-		t->end_keeper(t->ctx, keeper);
+	door_keeper_put(t, keeper);
 	if (last)
 		handle_free(t, h);
 }
@@ -151,33 +149,52 @@ door_node_is_open(struct door_handles *t, struct door_node *node)
 }
 
 bool
-door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_handle *keeper,
+door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_handle *fs,
 		     bool needs_handles)
 {
+	struct door_keeper *keeper = malloc(sizeof(*keeper));
 	bool taken;
 
+	if (!keeper)
+		return false;
+	*keeper = (struct door_keeper){.fs = fs, .n_refs = 1};
 	mutex_lock(&t->lock);
 	taken = (node->n_handles != 0 || !needs_handles) && !node->keeper;
 	if (taken)
 		node->keeper = keeper;
 	mutex_unlock(&t->lock);
+	if (!taken)
+		free(keeper);
 	return taken;
 }
 
-bool
-door_node_keeper(struct door_handles *t, struct door_node *node, struct fs_handle **ret_keeper,
-		 struct door_handle **ret_holder)
+struct door_keeper *
+door_node_keeper(struct door_handles *t, struct door_node *node)
 {
-	bool has;
+	struct door_keeper *keeper;
 
 	mutex_lock(&t->lock);
-	has = node->keeper != NULL;
-	if (has) {
-		*ret_keeper = node->keeper;
-		*ret_holder = handle_any_locked(node, 0);
-	}
+	keeper = node->keeper;
+	if (keeper)
+		keeper->n_refs++;
 	mutex_unlock(&t->lock);
-	return has;
+	return keeper;
+}
+
+void
+door_keeper_put(struct door_handles *t, struct door_keeper *keeper)
+{
+	bool last;
+
+	if (!keeper)
+		return;
+	mutex_lock(&t->lock);
+	last = --keeper->n_refs == 0;
+	mutex_unlock(&t->lock);
+	if (!last)
+		return;
+	t->end_keeper(t->ctx, keeper->fs);
+	free(keeper);
 }
 
 size_t

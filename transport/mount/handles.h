@@ -12,8 +12,16 @@
 
 enum {
 	DOOR_HANDLE_DIRECTORY = 1 << 0,
-	DOOR_HANDLE_IO = 1 << 1,    /* counts in the node's n_io */
-	DOOR_HANDLE_KEEPER = 1 << 2 /* fs is the node's keeper, which outlives it */
+	DOOR_HANDLE_IO = 1 << 1 /* counts in the node's n_io */
+};
+
+/*
+ * An engine handle of the door's own, for a node without a name (see door_keep_node). Counted: by
+ * the node, by handles that were opened through it, by requests at work.
+ */
+struct door_keeper {
+	struct fs_handle *fs;
+	uint32_t n_refs;
 };
 
 struct door_handle {
@@ -21,7 +29,8 @@ struct door_handle {
 	uint32_t n_refs;
 	uint32_t flags;
 	uint32_t access;      /* rights granted */
-	struct fs_handle *fs; /* owned, but for DOOR_HANDLE_KEEPER */
+	struct fs_handle *fs; /* owned, unless it is the keeper's */
+	struct door_keeper *keeper; /* counted, or NULL; set by who adds the handle */
 	struct door_node *node; /* counted */
 	struct list of_node;
 	/* Directories: the listing, one reader at a time. The only lock of the door that is held
@@ -35,13 +44,13 @@ struct door_handles {
 	struct door_slots slots;
 	/* The handle's last reference is gone: ends h->fs and drops h->node. No lock held. */
 	void (*end)(void *ctx, struct door_handle *h);
-	/* A keeper is not needed any more. */
-	void (*end_keeper)(void *ctx, struct fs_handle *keeper);
+	/* Nobody needs a keeper's handle any more. No lock held. */
+	void (*end_keeper)(void *ctx, struct fs_handle *fs);
 	void *ctx;
 };
 
 void door_handles_init(struct door_handles *t, void (*end)(void *ctx, struct door_handle *h),
-		       void (*end_keeper)(void *ctx, struct fs_handle *keeper), void *ctx);
+		       void (*end_keeper)(void *ctx, struct fs_handle *fs), void *ctx);
 /* Ends every handle that is left. */
 void door_handles_fini(struct door_handles *t);
 
@@ -59,13 +68,13 @@ void door_handle_put(struct door_handles *t, struct door_handle *h); /* NULL is 
 /* The kernel's RELEASE. */
 void door_handle_remove(struct door_handles *t, uint64_t fh);
 bool door_node_is_open(struct door_handles *t, struct door_node *node);
-/* Gives node its keeper; false: it has one, or, unless handles are not needed, no handle (the
- * caller keeps it). */
-bool door_node_set_keeper(struct door_handles *t, struct door_node *node,
-			  struct fs_handle *keeper, bool needs_handles);
-/* The keeper and a counted handle that holds it in place (NULL: the node does), or false. */
-bool door_node_keeper(struct door_handles *t, struct door_node *node,
-		      struct fs_handle **ret_keeper, struct door_handle **ret_holder);
+/* Makes fs the node's keeper; false: it has one, or, unless handles are not needed, no handle, or
+ * there is no memory (the caller keeps fs). */
+bool door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_handle *fs,
+			  bool needs_handles);
+/* The node's keeper, counted, or NULL. */
+struct door_keeper *door_node_keeper(struct door_handles *t, struct door_node *node);
+void door_keeper_put(struct door_handles *t, struct door_keeper *keeper); /* NULL is allowed */
 size_t door_handles_count(struct door_handles *t);
 
 #endif

@@ -10,25 +10,37 @@ negative_entry(struct door *d)
 	};
 }
 
+/* -EAGAIN: the name came or went while the engine was asked. */
+static int
+lookup_once(struct door *d, struct door_node *parent, const struct door_component *name,
+	    const struct door_path *path, struct fuse_entry_out *ret_entry)
+{
+	CLEANUP(door_state_fini) struct door_state state = {0};
+	struct door_node *known = door_node_find(&d->nodes, parent, name->units, name->n);
+	int err = door_state_by_path(d, path, known, &state);
+
+	if (!err)
+		err = door_entry_enter_known(d, parent, name, known, &state, ret_entry, NULL);
+	else if (err == -ENOENT && known)
+		door_node_unname(&d->nodes, parent, name->units, name->n, known, false);
+	door_node_put(&d->nodes, known);
+	return err;
+}
+
 static int
 lookup(struct door *d, struct door_node *parent, const struct door_component *name,
        struct fuse_entry_out *ret_entry)
 {
-	CLEANUP(door_state_fini) struct door_state state = {0};
 	struct door_path path;
-	struct door_node *known;
 	DOOR_TREE_SHARED(d);
 	int err = door_node_path(&d->nodes, parent, name->units, name->n, &path);
 
 	if (err)
 		return err;
-	known = door_node_find(&d->nodes, parent, name->units, name->n);
-	err = door_state_by_path(d, &path, known, &state);
-	if (!err)
-		err = door_entry_enter(d, parent, name, &state, ret_entry, NULL);
-	else if (err == -ENOENT && known)
-		door_node_unname(&d->nodes, parent, name->units, name->n, false);
-	door_node_put(&d->nodes, known);
+	/* Ends: each time around somebody else has got a name made or removed. */
+	do
+		err = lookup_once(d, parent, name, &path, ret_entry);
+	while (err == -EAGAIN);
 	return err;
 }
 

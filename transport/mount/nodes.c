@@ -56,6 +56,14 @@ link_find(struct door_nodes *t, const struct door_node *parent, const uint16_t *
 }
 
 static void
+node_index_add(struct door_nodes *t, struct door_node *node)
+{
+	if (t->use_index && node->index_number != 0)
+		node->is_indexed = hash_insert(&t->by_index, &node->by_index,
+					       hash_u64(node->index_number)) == 0;
+}
+
+static void
 node_index_remove(struct door_nodes *t, struct door_node *node)
 {
 	if (node->is_indexed)
@@ -341,9 +349,7 @@ node_for(struct door_nodes *t, const struct door_identity *identity, struct door
 			return err;
 		node->index_number = identity->index_number;
 		node->mode = 0;
-		if (t->use_index && identity->index_number != 0)
-			node->is_indexed = hash_insert(&t->by_index, &node->by_index,
-						       hash_u64(node->index_number)) == 0;
+		node_index_add(t, node);
 	}
 	*ret_node = node;
 	return 0;
@@ -362,6 +368,8 @@ door_node_enter(struct door_nodes *t, struct door_node *parent, const uint16_t *
 	link = link_find(t, parent, name, n_units);
 	if (link && node_is(link->node, identity))
 		node = link->node;
+	else if (identity->may_be_late && identity->known != (link ? link->node : NULL))
+		err = -EAGAIN;
 	else {
 		if (link) {
 			struct door_node *old = link->node;
@@ -467,16 +475,22 @@ door_node_path(struct door_nodes *t, struct door_node *node, const uint16_t *nam
 	return 0;
 }
 
+/* From now on its number may be another file's. */
+static void
+node_delete(struct door_nodes *t, struct door_node *node)
+{
+	node->is_deleted = true;
+	node_index_remove(t, node);
+}
+
 static void
 node_lose_link(struct door_nodes *t, struct door_link *link, bool is_last,
 	       struct hash_node **dead)
 {
 	struct door_node *node = link->node, *parent = link_detach(t, link);
 
-	if (is_last || !t->use_index) {
-		node->is_deleted = true;
-		node_index_remove(t, node);
-	}
+	if (is_last || !t->use_index)
+		node_delete(t, node);
 	parent->n_refs--;
 	node_reap(t, parent, dead);
 	node_reap(t, node, dead);
@@ -484,17 +498,36 @@ node_lose_link(struct door_nodes *t, struct door_link *link, bool is_last,
 
 void
 door_node_unname(struct door_nodes *t, struct door_node *parent, const uint16_t *name,
-		 size_t n_units, bool is_last)
+		 size_t n_units, struct door_node *node, bool is_last)
 {
 	struct hash_node *dead = NULL;
 	struct door_link *link;
 
 	mutex_lock(&t->lock);
 	link = link_find(t, parent, name, n_units);
-	if (link)
+	if (link && (!node || link->node == node))
 		node_lose_link(t, link, is_last, &dead);
+	else if (node && is_last) /* a look-up has found the name gone before us */
+		node_delete(t, node);
 	mutex_unlock(&t->lock);
 	bury(t, dead);
+}
+
+void
+door_node_part_with_index(struct door_nodes *t, struct door_node *node)
+{
+	mutex_lock(&t->lock);
+	node_index_remove(t, node);
+	mutex_unlock(&t->lock);
+}
+
+void
+door_node_regain_index(struct door_nodes *t, struct door_node *node)
+{
+	mutex_lock(&t->lock);
+	if (!node->is_indexed && !node->is_deleted)
+		node_index_add(t, node);
+	mutex_unlock(&t->lock);
 }
 
 /* Moves a name. Without memory the node just loses it: the kernel looks it up again. */

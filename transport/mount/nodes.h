@@ -35,7 +35,7 @@ struct door_extras {
 
 enum door_io_mode { DOOR_IO_UNDECIDED, DOOR_IO_CACHED, DOOR_IO_PASSTHROUGH };
 
-struct fs_handle;
+struct door_keeper; /* handles.h */
 
 struct door_node {
 	uint64_t id;
@@ -57,7 +57,7 @@ struct door_node {
 	/* A handle of the door's own that keeps a deleted node's metadata in reach while it is
 	 * open; ends with the node's last handle. A device, pipe or socket is open without our
 	 * knowledge: its keeper ends with the node. */
-	struct fs_handle *keeper;
+	struct door_keeper *keeper; /* counted */
 	enum door_io_mode io_mode;
 	uint32_t n_io; /* opens that io_mode binds */
 	int backing_id;
@@ -111,10 +111,19 @@ struct door_node *door_node_find_path(struct door_nodes *t, const uint16_t *path
 struct door_identity {
 	uint64_t index_number;
 	uint32_t format; /* S_IFMT bits */
+	/*
+	 * A look-up that nothing keeps in order with creations and deletions: the kernel
+	 * revalidates names without holding their directory. known is what the name stood for
+	 * before the engine was asked (NULL: nothing); when it stands for something else
+	 * meanwhile, the answer may be out of date.
+	 */
+	bool may_be_late;
+	const struct door_node *known;
 };
 /*
  * Finds or makes the node of that name and counts one lookup of the kernel's. A name that used to
- * be another file (replaced behind the door) gets another node. The result is counted.
+ * be another file (replaced behind the door) gets another node. The result is counted. -EAGAIN: the
+ * look-up was late, the engine is to be asked again.
  */
 NODISCARD int door_node_enter(struct door_nodes *t, struct door_node *parent,
 			      const uint16_t *name, size_t n_units,
@@ -128,9 +137,18 @@ void door_node_forget(struct door_nodes *t, uint64_t id, uint64_t n);
 /* "\a\b", with "\name" added when name is not NULL. -ENOENT: no name; -ENAMETOOLONG. */
 NODISCARD int door_node_path(struct door_nodes *t, struct door_node *node, const uint16_t *name,
 			     size_t n_units, struct door_path *ret_path);
-/* The name is gone. is_last: so is the file. */
+/*
+ * The name is gone. is_last: so is the file. node: what the name stood for, which loses nothing if
+ * somebody has taken the name since; NULL: whatever it stands for.
+ */
 void door_node_unname(struct door_nodes *t, struct door_node *parent, const uint16_t *name,
-		      size_t n_units, bool is_last);
+		      size_t n_units, struct door_node *node, bool is_last);
+/*
+ * Before a file is deleted with its last name: a file that is made as soon as the program has done
+ * so may have its number, and must not be taken for it. Undone when the deletion fails.
+ */
+void door_node_part_with_index(struct door_nodes *t, struct door_node *node);
+void door_node_regain_index(struct door_nodes *t, struct door_node *node);
 /* After a rename. What the new name stood for loses it, or takes the old one (exchange). */
 struct door_name {
 	struct door_node *parent;

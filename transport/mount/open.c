@@ -66,22 +66,23 @@ open_flags(struct door *d, bool directory, bool uncached)
 	return FOPEN_NOFLUSH | (d->keep_cache || d->writeback ? FOPEN_KEEP_CACHE : 0);
 }
 
+/* keeper: whose fs it is (the count goes over on success), or NULL. */
 static int
 add_handle(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
-	   uint32_t handle_flags, bool uncached, struct fuse_open_out *ret_open)
+	   struct door_keeper *keeper, bool uncached, struct fuse_open_out *ret_open)
 {
 	bool directory = fs_handle_is_directory(fs);
 	struct door_handle *h;
 	int err;
 
-	if (directory)
-		handle_flags |= DOOR_HANDLE_DIRECTORY;
 	door_node_ref(&d->nodes, node);
-	err = door_handle_add(&d->handles, node, fs, access, handle_flags, &h);
+	err = door_handle_add(&d->handles, node, fs, access,
+			      directory ? DOOR_HANDLE_DIRECTORY : 0, &h);
 	if (err) {
 		door_node_put(&d->nodes, node);
 		return err;
 	}
+	h->keeper = keeper;
 	*ret_open = (struct fuse_open_out){.fh = h->fh};
 	ret_open->open_flags = open_flags(d, directory, uncached);
 	if (!directory)
@@ -95,7 +96,7 @@ int
 door_open_finish(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
 		 bool uncached, struct fuse_open_out *ret_open)
 {
-	int err = add_handle(d, node, fs, access, 0, uncached, ret_open);
+	int err = add_handle(d, node, fs, access, NULL, uncached, ret_open);
 
 	if (err)
 		door_close_handle(&fs);
@@ -110,23 +111,21 @@ open_nameless(struct door *d, struct fusek_req *req, struct door_node *node, uin
 	const uint32_t data = FILE_READ_DATA | FILE_WRITE_DATA | FILE_APPEND_DATA;
 	CLEANUP(door_state_fini) struct door_state state = {0};
 	uint32_t access = door_open_access(flags) | (flags & O_TRUNC ? FILE_WRITE_DATA : 0);
-	struct door_handle *holder;
-	struct fs_handle *keeper;
-	int err;
+	struct door_keeper *keeper = door_node_keeper(&d->handles, node);
+	int err = -ESTALE;
 
-	if (!door_node_keeper(&d->handles, node, &keeper, &holder))
-		return -ESTALE;
-	if ((access & data & ~fs_handle_granted_access(keeper)) != 0)
-		err = -ESTALE;
-	else
-		err = door_state_by_handle(d, keeper, node, &state);
+	if (!keeper)
+		return err;
+	if ((access & data & ~fs_handle_granted_access(keeper->fs)) == 0)
+		err = door_state_by_handle(d, keeper->fs, node, &state);
 	if (!err)
 		err = door_check_state(d, req, &state, access & data);
 	if (!err && (flags & O_TRUNC))
-		err = door_truncate(keeper, 0);
+		err = door_truncate(keeper->fs, 0);
 	if (!err)
-		err = add_handle(d, node, keeper, access, DOOR_HANDLE_KEEPER, false, ret_open);
-	door_handle_put(&d->handles, holder);
+		err = add_handle(d, node, keeper->fs, access, keeper, false, ret_open);
+	if (err)
+		door_keeper_put(&d->handles, keeper);
 	return err;
 }
 
@@ -207,11 +206,18 @@ door_opendir(struct door *d, struct fusek_req *req)
 	return do_open(d, req, true);
 }
 
+/* The end of a handle asks the program (cleanup, close): see tree in door_priv.h. */
+void
+door_end_handle(struct door *d, uint64_t fh)
+{
+	DOOR_TREE_SHARED(d);
+
+	door_handle_remove(&d->handles, fh);
+}
+
 int
 door_release(struct door *d, struct fusek_req *req)
 {
-	const struct fuse_release_in *in = req->arg;
-
-	door_handle_remove(&d->handles, in->fh);
+	door_end_handle(d, ((const struct fuse_release_in *)req->arg)->fh);
 	return 0;
 }

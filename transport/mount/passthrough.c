@@ -3,7 +3,12 @@
  *
  * All opens of an inode must agree on how it is done: the kernel answers EIO to one that does not.
  * The first of overlapping opens decides; later ones follow while it lasts, with the same backing
- * id. Backing ids are made once per inode, because making one costs as much as an open.
+ * id. It lasts until we have seen the last RELEASE, which may be later than the kernel's last close.
+ * Backing ids are made once per inode, because making one costs as much as an open.
+ *
+ * FOPEN_DIRECT_IO goes with both modes: alone where the inode has no backing file, and where it has
+ * one together with FOPEN_PASSTHROUGH and the backing id, which it overrides for this open. So
+ * requests of a single open come here although others go to the backing file.
  */
 #include "transport/mount/door_priv.h"
 
@@ -28,14 +33,16 @@ register_backing(struct door *d, struct door_handle *h)
 	return id;
 }
 
-/* Joins the mode that is in force; false: this open is the first. */
+/* Joins the mode that is in force; false: this open is the first, or only_backing and there is no
+ * backing file. */
 static bool
-join(struct door *d, struct door_node *node, int *ret_id)
+join(struct door *d, struct door_node *node, bool only_backing, int *ret_id)
 {
 	bool joined;
 
 	mutex_lock(&d->handles.lock);
-	joined = node->n_io > 0;
+	joined = node->n_io > 0 &&
+		 (!only_backing || node->io_mode == DOOR_IO_PASSTHROUGH);
 	if (joined) {
 		node->n_io++;
 		*ret_id = node->io_mode == DOOR_IO_PASSTHROUGH ? node->backing_id : -1;
@@ -64,23 +71,39 @@ decide(struct door *d, struct door_node *node, int id)
 	return id;
 }
 
+/*
+ * Set-id bits that came while the file was open elsewhere: a write must take them away, which the
+ * backing file's own file system does not do to us. The program gives no backing file where the
+ * bits are there first.
+ */
+static bool
+must_see_writes(struct door *d, struct door_handle *h)
+{
+	return (h->access & FILE_WRITE_DATA) &&
+	       (door_node_shown(&d->nodes, h->node).mode & (S_ISUID | S_ISGID)) != 0;
+}
+
 uint32_t
 door_io_begin(struct door *d, struct door_handle *h, uint32_t open_flags, int32_t *ret_backing_id)
 {
+	bool uncached = open_flags & FOPEN_DIRECT_IO;
 	int id = -1;
 
 	if (!d->passthrough)
 		return open_flags;
-	/* Uncached I/O goes with both modes and decides nothing. */
-	if (open_flags & FOPEN_DIRECT_IO)
-		return open_flags;
-	h->flags |= DOOR_HANDLE_IO;
-	if (!join(d, h->node, &id))
+	if (!join(d, h->node, uncached, &id)) {
+		if (uncached)
+			return open_flags; /* decides nothing */
 		id = decide(d, h->node, register_backing(d, h));
+	}
+	h->flags |= DOOR_HANDLE_IO;
 	if (id <= 0)
 		return open_flags;
 	*ret_backing_id = id;
-	return (open_flags & ~(uint32_t)FOPEN_KEEP_CACHE) | FOPEN_PASSTHROUGH;
+	open_flags &= ~(uint32_t)FOPEN_KEEP_CACHE;
+	if (must_see_writes(d, h))
+		open_flags |= FOPEN_DIRECT_IO;
+	return open_flags | FOPEN_PASSTHROUGH;
 }
 
 void

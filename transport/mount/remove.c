@@ -166,12 +166,16 @@ remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool dire
 	if (v->node && is_last) {
 		door_keep_node(d, v->node, &v->path, false);
 		write_epitaph(d, v->node, &result, &v->path);
+		door_node_part_with_index(&d->nodes, v->node);
 	}
 	err = delete_handle(d, fs, v->node);
 	/* The deletion happens here, before the reply and before the name is forgotten. */
 	door_close_handle(&fs);
 	if (!err)
-		door_node_unname(&d->nodes, v->parent, v->name.units, v->name.n, is_last);
+		door_node_unname(&d->nodes, v->parent, v->name.units, v->name.n, v->node,
+				 is_last);
+	else if (v->node && is_last)
+		door_node_regain_index(&d->nodes, v->node);
 	return err;
 }
 

@@ -319,6 +319,14 @@ door_setattr(struct door *d, struct fusek_req *req)
 	return err ? err : door_reply_put(req, &out, sizeof(out));
 }
 
+static uint32_t
+without_set_id(struct door *d, uint32_t mode)
+{
+	if (!d->has_eas || !S_ISREG(mode))
+		return mode;
+	return mode & ~(uint32_t)(S_ISUID | (mode & S_IXGRP ? S_ISGID : 0));
+}
+
 /*
  * A write or truncation by somebody without CAP_FSETID. The shown mode says nearly always that there
  * is nothing to take away, so that a write costs no more than a write.
@@ -328,13 +336,8 @@ door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hi
 {
 	CLEANUP(door_access_end) struct door_access access = {0};
 	struct door_shown shown = door_node_shown(&d->nodes, node);
-	uint32_t mode = shown.mode;
+	uint32_t mode = without_set_id(d, shown.mode);
 
-	if (!d->has_eas || !S_ISREG(mode) || !(mode & (S_ISUID | S_ISGID)))
-		return;
-	mode &= ~(uint32_t)S_ISUID;
-	if (mode & S_IXGRP)
-		mode &= ~(uint32_t)S_ISGID;
 	if (mode == shown.mode)
 		return;
 	if (door_access_begin(d, node, hint, FILE_WRITE_EA, &access) < 0 ||
@@ -343,4 +346,15 @@ door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hi
 	door_node_note(&d->nodes, node,
 		       &(struct fuse_attr){.mode = mode, .uid = shown.uid, .gid = shown.gid,
 					   .nlink = 1});
+}
+
+void
+door_kill_suidgid_unlocked(struct door *d, struct door_node *node, struct door_handle *hint)
+{
+	uint32_t mode = door_node_shown(&d->nodes, node).mode;
+
+	if (without_set_id(d, mode) == mode)
+		return;
+	DOOR_TREE_SHARED(d);
+	door_kill_suidgid(d, node, hint);
 }

@@ -196,25 +196,22 @@ door_entry_fill(struct door *d, struct door_node *node, const struct fuse_attr *
 	ret_entry->attr = *attr;
 }
 
-int
-door_entry_enter(struct door *d, struct door_node *parent, const struct door_component *name,
-		 struct door_state *state, struct fuse_entry_out *ret_entry,
-		 struct door_node **ret_node)
+static int
+enter(struct door *d, struct door_node *parent, const struct door_component *name,
+      struct door_identity identity, struct door_state *state, struct fuse_entry_out *ret_entry,
+      struct door_node **ret_node)
 {
-	struct door_identity identity = {
-		.index_number = state->info.index_number,
-		.format = door_format(&state->info, &state->extras),
-	};
 	struct door_node *node;
 	struct fuse_attr attr;
 	int err;
 
+	identity.index_number = state->info.index_number;
+	identity.format = door_format(&state->info, &state->extras);
 	/* A stream has its file's number, but is another node. */
 	for (size_t i = 0; i < name->n; i++)
 		if (name->units[i] == ':')
 			identity.index_number = 0;
 	err = door_node_enter(&d->nodes, parent, name->units, name->n, &identity, &node);
-
 	if (err)
 		return err;
 	if (state->extras.valid)
@@ -226,4 +223,22 @@ door_entry_enter(struct door *d, struct door_node *parent, const struct door_com
 	else
 		door_node_put(&d->nodes, node);
 	return 0;
+}
+
+int
+door_entry_enter(struct door *d, struct door_node *parent, const struct door_component *name,
+		 struct door_state *state, struct fuse_entry_out *ret_entry,
+		 struct door_node **ret_node)
+{
+	return enter(d, parent, name, (struct door_identity){0}, state, ret_entry, ret_node);
+}
+
+int
+door_entry_enter_known(struct door *d, struct door_node *parent,
+		       const struct door_component *name, struct door_node *known,
+		       struct door_state *state, struct fuse_entry_out *ret_entry,
+		       struct door_node **ret_node)
+{
+	return enter(d, parent, name, (struct door_identity){.may_be_late = true, .known = known},
+		     state, ret_entry, ret_node);
 }
