@@ -198,8 +198,10 @@ announce(struct life *life)
 	err = daemonize_ready(&life->daemonize);
 	if (err)
 		return FspxExitFailed;
-	if (background)
+	if (background) {
 		log_open(name, LOG_SINK_SYSTEM);
+		log_set_level(LOG_LEVEL_INFO);
+	}
 	fsp_tell_manager("READY=1");
 	return FspxExitSuccess;
 }
@@ -298,8 +300,11 @@ run(struct command *command)
 			    .stop_fd = -1};
 	int err = 0;
 
-	if (command_is_background(command))
+	if (command_is_background(command)) {
+		/* Until it is live, a command that succeeds says nothing. */
+		log_set_level(LOG_LEVEL_WARN);
 		err = daemonize_begin(&life.daemonize);
+	}
 	if (err == 0)
 		err = block_signals(&life);
 	if (err) {

@@ -361,6 +361,11 @@ unmount(struct door *d)
 	if (!d->mounted)
 		return 0;
 	d->mounted = false;
+	/* Unmounted from outside already, and somebody else's drive may have taken the place. */
+	if (d->record_id >= 0 && fusek_mount_id(d->where) != d->record_id) {
+		mount_record_release(d->record_id);
+		return 0;
+	}
 	err = fusek_unmount(d->where, false, &error);
 	if (err == -EBUSY) {
 		if (d->started)
@@ -373,7 +378,7 @@ unmount(struct door *d)
 		err = 0;
 	}
 	if (d->record_id >= 0)
-		mount_record_remove(d->record_id);
+		mount_record_release(d->record_id);
 	return err;
 }
 
@@ -416,11 +421,12 @@ door_make(struct fs_volume *volume, const struct fs_door_params *p, struct fs_do
 	  struct door **ret_door)
 {
 	struct fs_door_instance *instance = calloc(1, sizeof(*instance));
-	struct door *d = &instance->d;
+	struct door *d;
 	bool fold;
 
 	if (!instance)
 		return door_fail(error, ENOMEM, "out of memory");
+	d = &instance->d;
 	d->volume = volume;
 	d->record_id = -1;
 	d->params = *fs_volume_get_params(volume);
@@ -491,7 +497,7 @@ attach(struct fs_volume *volume, const struct fs_door_params *params, struct fs_
 	struct door *d = NULL;
 	int err = door_make(volume, params, error, &d);
 
-	if (err)
+	if (!d)
 		return err;
 	err = configure(d, params, error);
 	if (!err)

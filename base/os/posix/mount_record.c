@@ -93,6 +93,21 @@ record_read(int dir_fd, const char *name, struct mount_record *r)
 	return true;
 }
 
+void
+mount_record_release(int minor)
+{
+	struct mount_record *r = malloc(sizeof(*r));
+	char path[4200], *slash;
+
+	if (r && record_path(minor, path, sizeof(path)) == 0 && (slash = strrchr(path, '/'))) {
+		*slash = '\0';
+		CLEANUP(close_fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0 && record_read(dir, slash + 1, r) && r->pid == getpid())
+			unlinkat(dir, slash + 1, 0);
+	}
+	free(r);
+}
+
 int
 mount_record_list(int (*visit)(void *ctx, const struct mount_record *record), void *ctx)
 {

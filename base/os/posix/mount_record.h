@@ -21,6 +21,8 @@ struct mount_record {
  * knowledge and nothing else. */
 int mount_record_write(int minor, const char *program, const char *where);
 void mount_record_remove(int minor);
+/* Removes it unless another process has written it since: device numbers are used again. */
+void mount_record_release(int minor);
 /* Visits all records of the caller's runtime directory. A nonzero answer ends the walk. */
 NODISCARD int mount_record_list(int (*visit)(void *ctx, const struct mount_record *record),
 				void *ctx);
