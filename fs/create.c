@@ -532,6 +532,7 @@ handle_create(struct fs_volume *v, const struct fs_open_params *p)
 	h->share_access = p->share_access;
 	h->options = p->options;
 	h->posix = p->flags & FS_OPEN_POSIX;
+	h->set_last_access = p->flags & FS_OPEN_KEEP_ACCESS_TIME;
 	h->kernel_mode = p->flags & FS_OPEN_KERNEL_MODE;
 	mutex_init(&h->scan_lock);
 	return h;

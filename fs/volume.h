@@ -102,7 +102,8 @@ enum {
 	FS_OPEN_WANT_SD = 1 << 2,          /* the answer carries the security descriptor */
 	FS_OPEN_POSIX = 1 << 3,            /* Linux opener: see fs_create */
 	FS_OPEN_WITH_PREFIX = 1 << 4,      /* an absolute name starts with the volume's prefix */
-	FS_OPEN_TRAVERSED = 1 << 5         /* the way to the name has been checked already */
+	FS_OPEN_TRAVERSED = 1 << 5,        /* the way to the name has been checked already */
+	FS_OPEN_KEEP_ACCESS_TIME = 1 << 6  /* reading is no access (O_NOATIME) */
 };
 
 struct fs_open_params {

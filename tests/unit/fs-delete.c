@@ -210,6 +210,37 @@ test_cleanup_flags(void **state)
 			 FS_CLEANUP_SET_LAST_ACCESS | FS_CLEANUP_SET_CHANGE);
 }
 
+/* To POSIX, reading is an access, opening is not; with O_NOATIME neither is. */
+static void
+test_cleanup_of_posix_readers(void **state)
+{
+	static const uint16_t name[] = {'\\', 'f'};
+	struct fake *f = *state;
+	struct fs_open_params params = {
+		.name = name, .n_units = 2, .desired_access = FILE_READ_DATA,
+		.share_access = SHARE_ALL, .disposition = FILE_OPEN,
+		.flags = FS_OPEN_POSIX | FS_OPEN_KERNEL_MODE};
+	struct fs_open_result result;
+	struct fs_handle *h;
+	struct fs_file_info info;
+	uint32_t n;
+	char c;
+
+	h = opened(f, "\\f");
+	assert_status(fs_write(h, "x", 0, 1, false, &n, &info), STATUS_SUCCESS);
+	done(h);
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 2)
+			params.flags |= FS_OPEN_KEEP_ACCESS_TIME;
+		assert_status(fs_create(f->volume, &params, &result, &h), STATUS_SUCCESS);
+		if (i > 0)
+			assert_status(fs_read(h, &c, 0, 1, &n), STATUS_SUCCESS);
+		done(h);
+		assert_int_equal(fake_last(f, FS_KIND_CLEANUP)->flags,
+				 i == 1 ? FS_CLEANUP_SET_LAST_ACCESS : 0);
+	}
+}
+
 static void
 test_cleanup_when_modified_only(void **state)
 {
@@ -294,6 +325,7 @@ main(void)
 		ROW(test_refusal_is_remembered),
 		cmocka_unit_test(test_local_disposition),
 		ROW(test_cleanup_flags),
+		ROW(test_cleanup_of_posix_readers),
 		cmocka_unit_test(test_cleanup_when_modified_only),
 		ROW(test_node_lives_until_close),
 		ROW(test_streams_go_with_the_file),

@@ -136,9 +136,10 @@ enter_new(struct newcomer *n, struct fs_open_result *result, const struct fs_fil
 	  uint32_t link_size, uint32_t rdev, struct fuse_entry_out *ret_entry,
 	  struct door_node **ret_node)
 {
+	void *sd = take(&result->data);
 	CLEANUP(door_state_fini) struct door_state state = {
 		.info = *info,
-		.sd = take(&result->data),
+		.sd = sd,
 		.extras = {.valid = true,
 			   .change_time = info->change_time,
 			   .ea_size = info->ea_size,

@@ -9,7 +9,13 @@
 static struct door_handle *
 file_handle(struct door *d, uint64_t fh)
 {
-	return door_handle_get(&d->handles, fh);
+	struct door_handle *h = door_handle_get(&d->handles, fh);
+
+	if (h && (h->flags & DOOR_HANDLE_DIRECTORY)) {
+		door_handle_put(&d->handles, h);
+		h = NULL;
+	}
+	return h;
 }
 
 int

@@ -190,7 +190,7 @@ read_directory(struct door *d, struct fusek_req *req, bool plus)
 	if (!err && !(h->flags & DOOR_HANDLE_DIRECTORY))
 		err = -ENOTDIR;
 	/* A removed directory is empty, without "." and ".." even, and has no name to ask by. */
-	if (!err && !door_node_shown(&d->nodes, h->node).is_deleted) {
+	if (!err && h->fs && !door_node_shown(&d->nodes, h->node).is_deleted) {
 		DOOR_TREE_SHARED(d);
 
 		mutex_lock(&h->dir_lock);

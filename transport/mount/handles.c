@@ -79,7 +79,7 @@ door_handle_any(struct door_handles *t, struct door_node *node, uint32_t access)
 	list_for_each(at, &node->handles) {
 		struct door_handle *h = list_entry(at, struct door_handle, of_node);
 
-		if ((h->access & access) == access) {
+		if (h->fs && (h->access & access) == access) {
 			h->n_refs++;
 			found = h;
 			break;

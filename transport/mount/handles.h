@@ -29,7 +29,8 @@ struct door_handle {
 	uint32_t n_refs;
 	uint32_t flags;
 	uint32_t access;      /* rights granted */
-	struct fs_handle *fs; /* owned, unless it is the keeper's */
+	/* Owned, unless it is the keeper's; NULL: a directory that was removed before. */
+	struct fs_handle *fs;
 	struct door_keeper *keeper; /* counted, or NULL; set by who adds the handle */
 	struct door_node *node; /* counted */
 	struct list of_node;

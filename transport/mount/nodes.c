@@ -380,13 +380,13 @@ door_node_enter(struct door_nodes *t, struct door_node *parent, const uint16_t *
 		err = node_for(t, identity, &node);
 		if (!err)
 			err = link_add(t, node, parent, name, n_units);
-		if (err && node)
-			node_reap(t, node, &dead);
 	}
 	if (!err) {
 		node->n_lookups++;
 		node->n_refs++;
 		*ret_node = node;
+	} else if (node) {
+		node_reap(t, node, &dead);
 	}
 	mutex_unlock(&t->lock);
 	bury(t, dead);

@@ -66,12 +66,12 @@ open_flags(struct door *d, bool directory, bool uncached)
 	return FOPEN_NOFLUSH | (d->keep_cache || d->writeback ? FOPEN_KEEP_CACHE : 0);
 }
 
-/* keeper: whose fs it is (the count goes over on success), or NULL. */
+/* keeper: whose fs it is (the count goes over on success), or NULL. fs NULL: a removed directory. */
 static int
 add_handle(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
 	   struct door_keeper *keeper, bool uncached, struct fuse_open_out *ret_open)
 {
-	bool directory = fs_handle_is_directory(fs);
+	bool directory = !fs || fs_handle_is_directory(fs);
 	struct door_handle *h;
 	int err;
 
@@ -144,6 +144,9 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 
 	if (err == -ENOENT && !directory)
 		return open_nameless(d, req, node, flags, ret_open);
+	/* Whoever is in a removed directory may open it: nothing is listed, nobody to be asked. */
+	if (err == -ENOENT && door_node_shown(&d->nodes, node).is_deleted)
+		return add_handle(d, node, NULL, 0, NULL, false, ret_open);
 	if (!err)
 		err = door_token(req, &token);
 	if (err)
@@ -160,6 +163,8 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 		params.desired_access |= FILE_WRITE_DATA;
 	if (directory)
 		params.options |= FILE_DIRECTORY_FILE;
+	if (flags & O_NOATIME)
+		params.flags |= FS_OPEN_KEEP_ACCESS_TIME;
 	err = door_open_cached(d, &params, &uncached, &result, &fs);
 	/* NT's read-only attribute stops everybody who would write, root too (ruling 6). */
 	if (!err && !directory && (result.info.attributes & FILE_ATTRIBUTE_READONLY) &&

@@ -144,7 +144,7 @@ door_state_of(struct door *d, struct door_node *node, struct door_handle *hint,
 	err = door_access_begin(d, node, NULL, READ_CONTROL, &access);
 	if (!err)
 		return door_state_by_handle(d, access.fs, node, ret_state);
-	if (hint)
+	if (hint && hint->fs)
 		return door_state_by_handle(d, hint->fs, node, ret_state);
 	door_access_end(&access);
 	access = (struct door_access){0};
@@ -156,7 +156,9 @@ int
 door_state_from_open(struct door *d, struct fs_open_result *result,
 		     const struct door_path *path, struct door_state *ret_state)
 {
-	*ret_state = (struct door_state){.info = result->info, .sd = take(&result->data),
+	void *sd = take(&result->data);
+
+	*ret_state = (struct door_state){.info = result->info, .sd = sd,
 					 .sd_size = result->data_size};
 	return complete(d, path, NULL, NULL, ret_state);
 }
