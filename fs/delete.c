@@ -134,3 +134,12 @@ fs_set_disposition(struct fs_handle *h, uint32_t flags, bool ex)
 {
 	return fs_set_disposition_held(h, flags, ex, false);
 }
+
+bool
+fs_handle_is_alone(struct fs_handle *h)
+{
+	mutex_lock(&h->volume->table_lock);
+	bool alone = h->entry->n_handles == 1;
+	mutex_unlock(&h->volume->table_lock);
+	return alone;
+}

@@ -199,6 +199,8 @@ NODISCARD NTSTATUS fs_set_allocation(struct fs_handle *handle, uint64_t size,
 				     struct fs_file_info *ret_info);
 /* flags: FILE_DISPOSITION_*; ex false is class 13 (delete bit only). */
 NODISCARD NTSTATUS fs_set_disposition(struct fs_handle *handle, uint32_t flags, bool ex);
+/* No other handle of its name is left to be cleaned up: a deletion happens at this one's cleanup. */
+bool fs_handle_is_alone(struct fs_handle *handle);
 /*
  * directory: handle of the target directory (opened with FS_OPEN_TARGET_DIRECTORY or as a
  * directory), or NULL for the same one; name: the last component. flags: FILE_RENAME_*.

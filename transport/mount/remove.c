@@ -84,22 +84,31 @@ write_epitaph(struct door *d, struct door_node *node, struct fs_open_result *res
 	door_node_set_epitaph(&d->nodes, node, &attr);
 }
 
-/* The program can only delete at the last close: the name must go now. */
+/* The program can only delete at the last close: the name must go now. It goes to the root, where it
+ * is in nobody's way: the directory may be removed next. */
 static int
 hide(struct door *d, struct fs_handle *fs)
 {
+	CLEANUP(door_close_handle) struct fs_handle *root = NULL;
+	CLEANUP(free_ptr) struct door_path *path = malloc(sizeof(*path));
 	struct door_component hidden;
-	int err = door_hidden_name(&hidden);
+	int err = path ? door_hidden_name(&hidden) : -ENOMEM;
 	NTSTATUS st;
 
+	if (!err)
+		err = door_node_path(&d->nodes, d->nodes.root, NULL, 0, path);
+	if (!err)
+		err = door_open_kernel(d, path, FILE_READ_ATTRIBUTES, &root);
 	if (err)
 		return err;
-	st = fs_rename_posix(fs, NULL, hidden.units, hidden.n, FS_RENAME_NO_REPLACE);
+	st = fs_rename_posix(fs, root, hidden.units, hidden.n, FS_RENAME_NO_REPLACE);
+	if (!NT_SUCCESS(st)) /* a program that keeps to directories */
+		st = fs_rename_posix(fs, NULL, hidden.units, hidden.n, FS_RENAME_NO_REPLACE);
 	return NT_SUCCESS(st) ? 0 : -door_errno(st);
 }
 
 static int
-delete_handle(struct door *d, struct fs_handle *fs, struct door_node *node)
+delete_handle(struct door *d, struct fs_handle *fs)
 {
 	bool posix = is_posix_volume(d);
 	NTSTATUS st = fs_set_disposition(fs,
@@ -113,8 +122,10 @@ delete_handle(struct door *d, struct fs_handle *fs, struct door_node *node)
 		return -EPERM;
 	if (!NT_SUCCESS(st))
 		return -door_errno(st);
-	/* Only after the program has agreed: a filled directory must keep its name. */
-	if (!posix && node && door_node_is_open(&d->handles, node))
+	/* Only after the program has agreed: a filled directory must keep its name. Nobody opens it
+	 * any more; whoever has it open may be in the middle of a RELEASE, of which the handle table
+	 * knows nothing. */
+	if (!posix && !fs_handle_is_alone(fs))
 		err = hide(d, fs);
 	if (err && !NT_SUCCESS(fs_set_disposition(fs, 0, false)))
 		log_warn("mount", "a file that could not be hidden goes at its last close");
@@ -168,7 +179,7 @@ remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool dire
 		write_epitaph(d, v->node, &result, &v->path);
 		door_node_part_with_index(&d->nodes, v->node);
 	}
-	err = delete_handle(d, fs, v->node);
+	err = delete_handle(d, fs);
 	/* The deletion happens here, before the reply and before the name is forgotten. */
 	door_close_handle(&fs);
 	if (!err)
@@ -260,7 +271,7 @@ clear_target(struct door *d, struct fusek_req *req, struct victim *to)
 	    !door_node_is_open(&d->handles, to->node) || S_ISDIR(door_node_shown(&d->nodes, to->node).mode))
 		return 0;
 	err = open_for_deletion(d, req, to, false, &result, &fs);
-	return err ? err : delete_handle(d, fs, to->node);
+	return err ? err : delete_handle(d, fs);
 }
 
 static int
