@@ -72,6 +72,27 @@ is_data(uint32_t filter)
 	return filter & (FILE_NOTIFY_CHANGE_SIZE | FILE_NOTIFY_CHANGE_LAST_WRITE);
 }
 
+/*
+ * Data or attributes of a file that stays. With the writeback cache the kernel holds the size of a
+ * file that it knows for its own and believes no other; it has to lose the file first. Who has it
+ * open goes on with what he sees (docs/compatibility.md).
+ */
+static void
+tell_modified(struct door *d, struct door_node *parent, struct door_node *node, uint32_t filter,
+	      const uint16_t *name, size_t n_units)
+{
+	char bytes[NAME_MAX_UTF8_BYTES];
+	int n;
+
+	/* A negative offset: attributes only. */
+	(void)fusek_notify_inval_inode(d->session, node->id, is_data(filter) ? 0 : -1, 0);
+	if (!d->writeback || !parent || !is_data(filter))
+		return;
+	n = name_to_posix(name, n_units, TEXT_COMPONENT, bytes, sizeof(bytes));
+	if (n > 0)
+		(void)fusek_notify_inval_entry(d->session, parent->id, bytes, (size_t)n, false);
+}
+
 static void
 tell(struct door *d, const struct door_change *c)
 {
@@ -92,10 +113,8 @@ tell(struct door *d, const struct door_change *c)
 			tell_entry(d, parent, node, c->action, name, n_units);
 		break;
 	default:
-		/* A negative offset: attributes only. */
 		if (node)
-			(void)fusek_notify_inval_inode(d->session, node->id,
-						       is_data(c->filter) ? 0 : -1, 0);
+			tell_modified(d, parent, node, c->filter, name, n_units);
 	}
 	door_node_put(&d->nodes, node);
 	door_node_put(&d->nodes, parent);
