@@ -91,9 +91,12 @@ hex_value(char c)
 static uint8_t
 escaped_byte(const char *s, size_t n)
 {
-	if (n < 3 || s[0] != '%' || hex_value(s[1]) < 0 || hex_value(s[2]) < 0)
+	int high = n >= 3 && s[0] == '%' ? hex_value(s[1]) : -1;
+	int low = high >= 0 ? hex_value(s[2]) : -1;
+
+	if (low < 0)
 		return 0;
-	uint8_t c = (uint8_t)(hex_value(s[1]) << 4 | hex_value(s[2]));
+	uint8_t c = (uint8_t)(high << 4 | low);
 	return c == '%' || ea_cannot_hold(c) ? c : 0;
 }
 
@@ -278,7 +281,7 @@ pt_ea_size(struct pt_ref ref, const struct statx *stx, uint32_t *ret_size)
 		const char *name = names_next(&names, &at);
 		size_t n_name =
 			name ? encode_name(name + sizeof(prefix) - 1, ea_name) : 0;
-		uint8_t *value;
+		uint8_t *value = NULL;
 
 		if (!name)
 			break;
@@ -336,14 +339,14 @@ add_xattr(struct ea_list *l, const char *path, const char *name)
 {
 	char ea_name[EA_NAME_MAX + 1];
 	size_t n_name = encode_name(name + sizeof(prefix) - 1, ea_name);
-	uint8_t *value;
+	uint8_t *value = NULL;
 	ssize_t n;
 	NTSTATUS st;
 
 	if (n_name == 0)
 		return STATUS_SUCCESS;
 	n = read_value(path, true, name, &value);
-	if (n < 0)
+	if (!value)
 		return is_skipped(n) ? STATUS_SUCCESS : nt_from_errno((int)-n);
 	st = is_skipped(n) ? STATUS_SUCCESS
 			   : add_ea(l, ea_name, n_name, value, (size_t)n);

@@ -19,11 +19,13 @@ set_timeout(struct pt_params *p, const char *value, char *error, SIZE_T cap)
 {
 	char *end;
 
+	if (strcmp(value, "-1") == 0) {
+		p->file_info_timeout = UINT32_MAX;
+		return 0;
+	}
 	errno = 0;
-	unsigned long long n =
-		strcmp(value, "-1") ? strtoull(value, &end, 10) : UINT32_MAX;
-	if (strcmp(value, "-1") &&
-	    (errno || end == value || *end || *value == '-' || n > UINT32_MAX)) {
+	unsigned long long n = strtoull(value, &end, 10);
+	if (errno || end == value || *end || *value == '-' || n > UINT32_MAX) {
 		snprintf(error, cap,
 			 "FileInfoTimeout: '%s' is not a number of milliseconds", value);
 		return -1;

@@ -321,8 +321,8 @@ pt_create_ex(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 granted,
 	struct pt_special special = {.type = options & FILE_DIRECTORY_FILE ? S_IFDIR
 									   : S_IFREG};
 	struct pt *pt = pt_of(fs);
-	struct pt_file *file;
-	struct birth birth;
+	struct pt_file *file = NULL;
+	struct birth birth = {0};
 	NTSTATUS st = pt_place_init(pt, name, &place);
 
 	(void)granted;
@@ -334,7 +334,7 @@ pt_create_ex(FSP_FILE_SYSTEM *fs, PWSTR name, UINT32 options, UINT32 granted,
 					   : pt_special_parse(extra, n_extra, &special);
 	if (NT_SUCCESS(st))
 		st = make_file(&place, &special, &file);
-	if (!NT_SUCCESS(st))
+	if (!file)
 		return st;
 	int err = give_birth(pt, place.dir, file, &birth);
 	if (err)
