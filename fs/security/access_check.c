@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "fs/security/sd_priv.h"
 #include "fs/security/token.h"
 #include "fs/security/token_priv.h"
@@ -56,7 +58,7 @@ has_owner_rights_ace(const struct sd_parts *sd)
 	struct ace_ref ace;
 
 	while (acl_walk_next(&w, &ace))
-		if (ace_effect(&ace) != ACE_NONE &&
+		if (ace.sid && ace_effect(&ace) != ACE_NONE &&
 		    wire_sid_equal(ace.sid, (const uint8_t *)&owner_rights))
 			return true;
 	return false;
@@ -85,6 +87,7 @@ check_owner(struct check *c, const struct sd_parts *sd)
 static int
 ace_matches(const struct check *c, const struct ace_ref *ace)
 {
+	assert(ace->sid); /* types without one have no effect, see ace_effect() */
 	if (wire_sid_equal(ace->sid, (const uint8_t *)&owner_rights))
 		return c->is_owner;
 	return member_of(c->token, ace->sid);

@@ -122,8 +122,10 @@ collect_rights(const struct sd_parts *parts, uint32_t allowed[N_CLASSES])
 
 	while (acl_walk_next(&w, &ace)) {
 		enum ace_effect effect = ace_effect(&ace);
-		unsigned classes =
-			effect == ACE_NONE ? 0 : classes_of_ace(parts, ace.sid);
+		unsigned classes = 0;
+
+		if (ace.sid && effect != ACE_NONE)
+			classes = classes_of_ace(parts, ace.sid);
 		uint32_t mask = access_map_generic(ace.mask);
 
 		for (int c = 0; c < N_CLASSES; c++) {

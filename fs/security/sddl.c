@@ -1,5 +1,6 @@
 /* The text form of descriptors (MS-DTYP 2.5.1.1), without object and conditional entries.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -332,6 +333,7 @@ write_acl(FILE *out, struct sd_bytes acl)
 
 		if (!type)
 			return STATUS_INVALID_ACL;
+		assert(ace.sid); /* every type in ace_types has one */
 		fprintf(out, "(%s;", type->text);
 		write_words(out, ace.flags & 0xdf, ace_flags, ARRAY_SIZE(ace_flags));
 		fputc(';', out);
