@@ -17,8 +17,6 @@
 #include "base/list.h"
 #include "base/mutex.h"
 
-extern char **environ;
-
 static const char helper[] = "fusermount3";
 
 /* A helper that stays until its mount ends. */

@@ -187,7 +187,7 @@ mount_by_system_call(const char *mountpoint, const struct fusek_mount_options *o
 	if (mount(source, mountpoint, type, flags_of(options), data) < 0)
 		return explain_mount(mountpoint, errno, error);
 	int ret = fd;
-	fd = -1;
+	fd = -1; /* NOLINT(clang-analyzer-deadcode.DeadStores): CLEANUP() reads it */
 	return ret;
 }
 
