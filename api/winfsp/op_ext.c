@@ -136,7 +136,7 @@ static const struct {
 	FSP_FILE_SYSTEM_OPERATION *operation;
 	unsigned slot; /* of Reserved */
 } ext_kinds[FS_KIND_LIMIT - FS_KIND_LINK] = {
-	[FS_KIND_LINK - FS_KIND_LINK] = {op_link, 30},
+	[0] = {op_link, 30},
 	[FS_KIND_QUERY_RANGES - FS_KIND_LINK] = {op_query_ranges, 29},
 	[FS_KIND_ALLOCATE - FS_KIND_LINK] = {op_allocate, 28},
 	[FS_KIND_COPY_RANGE - FS_KIND_LINK] = {op_copy_range, 27},

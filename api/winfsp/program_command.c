@@ -1,6 +1,7 @@
 /* The command line of a drive program (winfsp/ext.h). */
 #include "api/winfsp/program_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,7 @@ set_standard(struct command *c, int which, const char *value)
 		c->windows_form = true;
 		return 0;
 	case STD_O:
+		assert(value); /* the parsers refuse -o without one */
 		return set_items(c, value);
 	case STD_FOREGROUND:
 		c->foreground = true;
@@ -246,7 +248,7 @@ parse_letters(struct command *c, struct reader *r, const char *s)
 {
 	for (; *s; s++) {
 		const FSPX_OPTION *o = find_letter(c->program, *s);
-		int which = find_standard(*s, NULL, 0);
+		int which = find_standard(*s, "", 0);
 		char letter[3] = {'-', *s, 0};
 		const char *value = NULL;
 		bool takes;
@@ -375,8 +377,8 @@ help_option(const FSPX_OPTION *o)
 	if (o->Letter)
 		n = snprintf(left, sizeof(left), "-%c", o->Letter);
 	if (o->Name)
-		n += snprintf(left + n, sizeof(left) - (size_t)n, "%s--%s%s%s", n ? ", " : "    ",
-			      o->Name, o->Value ? "=" : "", o->Value ? o->Value : "");
+		snprintf(left + n, sizeof(left) - (size_t)n, "%s--%s%s%s", n ? ", " : "    ",
+			 o->Name, o->Value ? "=" : "", o->Value ? o->Value : "");
 	else if (o->Value)
 		snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->Value);
 	printf("  %-34s  %s\n", left, o->Help);

@@ -101,7 +101,7 @@ step_dots(struct walk *w)
 	}
 	while (w->path[to] == '\\')
 		to++;
-	splice(w, from, to, NULL, 0);
+	splice(w, from, to, w->path, 0);
 	/* A path that ended in the dots ends without a separator, unless it is the root. */
 	if (w->path[w->at] == 0 && w->at > 1) {
 		w->path[--w->n] = 0;
