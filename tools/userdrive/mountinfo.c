@@ -7,6 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool
+is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* Undoes the \040 style of mountinfo, in place. */
 static char *
 unescape(char *s)
@@ -14,7 +20,7 @@ unescape(char *s)
 	char *to = s;
 
 	for (char *from = s; *from; to++) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] && from[3]) {
+		if (from[0] == '\\' && is_octal(from[1]) && is_octal(from[2]) && is_octal(from[3])) {
 			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
 			from += 4;
 		} else {
@@ -129,7 +135,7 @@ fuse_connection_waiting(int minor)
 	if (n <= 0)
 		return -1;
 	text[n] = '\0';
-	return atoi(text);
+	return (int)strtol(text, NULL, 10);
 }
 
 int
