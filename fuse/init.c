@@ -159,7 +159,11 @@ become_ready(struct fusek_session *s, bool ring, const char *why)
 			break;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
-	log_info("fuse", "%s: protocol 7.%u, %s", s->name, s->minor, why);
+	/* What was asked for and cannot be had must not go unsaid. */
+	if (!ring && s->config.transport == FUSEK_TRANSPORT_URING)
+		log_warn("fuse", "%s: protocol 7.%u, %s", s->name, s->minor, why);
+	else
+		log_info("fuse", "%s: protocol 7.%u, %s", s->name, s->minor, why);
 }
 
 static void
