@@ -447,7 +447,7 @@ fsp_next_option(const char *list, char *dst, size_t cap)
 	size_t n = 0;
 
 	for (; *list && *list != ','; list++) {
-		if (list[0] == '\\' && list[1] == ',')
+		if (list[0] == '\\' && (list[1] == ',' || list[1] == '\\'))
 			list++;
 		if (n + 1 < cap)
 			dst[n++] = *list;

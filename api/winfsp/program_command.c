@@ -109,7 +109,7 @@ add_mount_option(struct command *c, const char *item)
 	if (c->mount_options.n)
 		buf_add(&c->mount_options, ",", 1);
 	for (; *item; item++) {
-		if (*item == ',')
+		if (*item == ',' || *item == '\\')
 			buf_add(&c->mount_options, "\\", 1);
 		buf_add(&c->mount_options, item, 1);
 	}
