@@ -42,6 +42,18 @@
 void free_ptr(void *pp);  /* for CLEANUP: frees *(void **)pp */
 void close_fd(int *pfd);  /* for CLEANUP: closes *pfd when it is >= 0 */
 
+/* Sanitizers keep freed memory and shadows of it: its amount says nothing then. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0
+#endif
+
 /* Clang's thread safety analysis (-Wthread-safety); documentation elsewhere. */
 #if defined(__clang__)
 #define TSA(x) __attribute__((x))

@@ -6,13 +6,14 @@ const void *
 fs_list_next(const void *list, uint32_t size, uint32_t *offset, uint32_t min_size,
 	     bool *ret_broken)
 {
-	const uint8_t *entry = (const uint8_t *)list + *offset;
+	const uint8_t *entry;
 	uint16_t entry_size;
 
 	if (ret_broken)
 		*ret_broken = false;
 	if (*offset >= size || size - *offset < sizeof(entry_size))
 		return NULL;
+	entry = (const uint8_t *)list + *offset; /* an empty list may be NULL */
 	memcpy(&entry_size, entry, sizeof(entry_size));
 	if (entry_size == 0)
 		return NULL;
