@@ -1,0 +1,3 @@
+#include "scsi/lu.h"
+
+const struct scsi_command_table scsi_commands_block;

@@ -1,0 +1,178 @@
+/*
+ * Private to scsi/: the device server of one storage unit, and how commands are written.
+ *
+ * A command is a row of a table: opcode, service action, usage bits, flags, and three functions.
+ * scsi/command.c finds the row, checks the CDB against its usage bits, then in the order of SAM-5
+ * and SPC-4: unit attention, reservation, medium, write protection, the row's own check. What
+ * handlers return is the result; they never touch the wire.
+ *
+ * Lock order: scsi_target.lock, scsi_lu.lock, unit's lock. None is held across a backend callback,
+ * task->complete or a listener.
+ */
+#ifndef USERDRIVE_SCSI_LU_H
+#define USERDRIVE_SCSI_LU_H
+
+#include "base/mutex.h"
+#include "scsi/target.h"
+#include "base/endian.h"
+
+enum scsi_command_flags {
+	SCSI_CMD_IN = 1 << 0,      /* data comes from the target */
+	SCSI_CMD_OUT = 1 << 1,     /* data goes to it */
+	SCSI_CMD_WRITES = 1 << 2,  /* changes the medium: refused on a write-protected unit */
+	SCSI_CMD_MEDIUM = 1 << 3,  /* needs the medium: NOT READY while stopped or ejected */
+	SCSI_CMD_ANY_UA = 1 << 4,  /* runs under a unit attention: INQUIRY, REPORT LUNS, REQUEST SENSE */
+	SCSI_CMD_NO_LU = 1 << 5,   /* also for a LUN that does not exist */
+	SCSI_CMD_BLOCKING = 1 << 6,/* run() makes several block requests: on a worker */
+	SCSI_CMD_RANGE = 1 << 7,   /* LBA and count by the CDB's group; decoded, range-checked */
+	SCSI_CMD_FUA = 1 << 8,     /* byte 1 bit 3 */
+	/* Persistent reservations, SPC-4 table 66: what of a nexus that is not registered is let in */
+	SCSI_CMD_PR_ALWAYS = 1 << 9,      /* allowed under every reservation */
+	SCSI_CMD_PR_READ = 1 << 10,       /* allowed under the Write Exclusive types */
+	SCSI_CMD_RESERVE6_OK = 1 << 11    /* allowed while another holds RESERVE(6) */
+};
+
+struct scsi_command {
+	uint8_t opcode;
+	int16_t service_action; /* byte 1 bits 4..0; -1: none */
+	uint8_t n_cdb;          /* bytes */
+	uint32_t flags;
+	const char *name;       /* as the standard spells it: "READ CAPACITY (16)" */
+	/* Bits that may be set (byte 0: the opcode; the service action's bits are its value). Also
+	 * what REPORT SUPPORTED OPERATION CODES shows. */
+	uint8_t usage[SCSI_CDB_MAX];
+	/* NULL: always. E.g. UNMAP exists on thin units only: else INVALID COMMAND OPERATION CODE. */
+	bool (*exists)(const struct scsi_lu *lu);
+	/* After the generic checks and before data: more checks, and n_transfer where it is not what
+	 * scsi_command_default_length computes. NULL: none. */
+	struct scsi_result (*check)(struct scsi_task *task);
+	/* One of the two. run: result now; data-in commands write with scsi_task_reply. */
+	struct scsi_result (*run)(struct scsi_task *task);
+	/* start: ends with scsi_task_finish, maybe later. */
+	void (*start)(struct scsi_task *task);
+};
+
+/* A family of commands: each file of commands exports one, scsi/command.c lists them. */
+struct scsi_command_table {
+	const struct scsi_command *rows;
+	size_t n_rows;
+};
+extern const struct scsi_command_table scsi_commands_primary; /* primary.c, inquiry.c… */
+extern const struct scsi_command_table scsi_commands_mode;    /* mode.c: MODE SENSE, MODE SELECT */
+extern const struct scsi_command_table scsi_commands_log;     /* log.c */
+extern const struct scsi_command_table scsi_commands_reserve; /* reserve.c, persist.c */
+extern const struct scsi_command_table scsi_commands_block;   /* block.c: READ, WRITE, VERIFY… */
+extern const struct scsi_command_table scsi_commands_thin;    /* thin.c: UNMAP, WRITE SAME, GET LBA STATUS */
+extern const struct scsi_command_table scsi_commands_copy;    /* copy.c: EXTENDED COPY … */
+extern const struct scsi_command_table scsi_commands_medium;  /* medium.c: START STOP, PREVENT, SANITIZE… */
+
+/* Ends a task that start() took: result, unlinking, complete. */
+void scsi_task_finish(struct scsi_task *task, struct scsi_result res);
+/* Copies up to n_transfer bytes of a reply built elsewhere and sets n_in: the ALLOCATION LENGTH rule
+ * (SPC-4 4.2.5.6) in one place. */
+struct scsi_result scsi_task_reply(struct scsi_task *task, const void *bytes, size_t size);
+/* The parameter list; PARAMETER LIST LENGTH ERROR when fewer than n_transfer bytes came. */
+struct scsi_result scsi_task_parameters(struct scsi_task *task, const uint8_t **ret_bytes, size_t *ret_size);
+
+/* Nexus and LU: one for each initiator that has come to this unit. */
+struct scsi_itl {
+	struct list link; /* lu->itls */
+	struct scsi_nexus *nexus;
+	struct scsi_lu *lu;
+	uint8_t n_attentions; /* queue, oldest first; SAM-5 5.14 */
+	uint16_t attention[8]; /* enum scsi_sense */
+	bool prevents;        /* PREVENT ALLOW MEDIUM REMOVAL */
+};
+
+struct scsi_mode_values { /* what MODE SELECT can change, current values */
+	bool swp;     /* control: software write protect */
+	bool d_sense; /* control: descriptor format sense */
+	bool wce;     /* caching: write cache enable; false makes every write FUA */
+};
+
+struct scsi_pr; /* persist.c */
+
+struct scsi_lu {
+	struct scsi_unit *unit; /* owner */
+	struct mutex lock;      /* rules all below */
+	struct list itls;
+	struct list tasks;      /* tasks that began and have not finished, in order of arrival */
+	struct cond idle;       /* a task finished */
+	struct scsi_mode_values mode;
+	struct scsi_itl *reserve6; /* holder of RESERVE(6), or NULL */
+	struct scsi_pr *pr;        /* never NULL */
+	bool stopped;              /* START STOP UNIT: no medium access */
+	bool ejected;              /* removable: MEDIUM NOT PRESENT */
+	bool sanitizing;
+	uint16_t sanitize_progress;/* 1/65536 */
+	bool sanitize_failed;
+	struct scsi_copy *copy;    /* copy.c: results of the last EXTENDED COPY by list id; or NULL */
+};
+
+NODISCARD int scsi_lu_create(struct scsi_unit *unit, struct scsi_lu **ret_lu);
+void scsi_lu_destroy(struct scsi_lu *lu);
+
+/* Queues a unit attention for every nexus but one (NULL: for all). With lu->lock held. */
+void scsi_lu_attention_locked(struct scsi_lu *lu, enum scsi_sense sense,
+			      const struct scsi_nexus *but) REQUIRES(&lu->lock);
+/* The same for one. */
+void scsi_itl_attention_locked(struct scsi_itl *itl, enum scsi_sense sense);
+/* Aborts tasks: of one nexus, or all but those of one (NULL, false: all). Returns how many. */
+size_t scsi_lu_abort_locked(struct scsi_lu *lu, const struct scsi_nexus *of, bool all_others)
+	REQUIRES(&lu->lock);
+
+/* reserve.c: may the command go in? Also the hook of scsi_unit_check_access: cmd NULL means a block
+ * request of that kind. RESERVATION CONFLICT or good. With lu->lock held. */
+struct scsi_result scsi_reserve_check_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus,
+					     const struct scsi_command *cmd, enum scsi_io_kind kind)
+	REQUIRES(&lu->lock);
+/* A nexus is lost / the LU is reset: RESERVE(6) ends, persistent reservations stay. */
+void scsi_reserve_nexus_lost_locked(struct scsi_lu *lu, struct scsi_itl *itl) REQUIRES(&lu->lock);
+/* persist.c */
+NODISCARD int scsi_pr_create(struct scsi_lu *lu, struct scsi_pr **ret_pr); /* loads state_path */
+void scsi_pr_destroy(struct scsi_pr *pr);
+/* Reservation check proper; a nexus is known by TransportID and target port. */
+struct scsi_result scsi_pr_check_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus,
+					uint32_t pr_flags);
+bool scsi_pr_keeps_state(const struct scsi_lu *lu);
+/* mode.c: defaults from params; LU reset restores them. */
+void scsi_mode_reset_locked(struct scsi_lu *lu);
+/* copy.c */
+void scsi_copy_destroy(struct scsi_copy *copy);
+
+/* Nexus as the commands see it (target.c owns it). */
+struct scsi_nexus {
+	struct scsi_target *target;
+	struct list link; /* target->nexuses */
+	char *initiator;
+	uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
+	size_t n_transport_id;
+	uint16_t target_port;
+	bool lost;
+};
+
+struct scsi_port {
+	uint16_t id;
+	char name[256];
+};
+enum { SCSI_PORT_LIMIT = 64 };
+struct scsi_lun_entry {
+	struct scsi_unit *unit; /* NULL: free */
+};
+struct scsi_target {
+	char *name;
+	struct mutex lock; /* rules what follows */
+	struct list nexuses;
+	struct scsi_port ports[SCSI_PORT_LIMIT];
+	size_t n_ports;
+	struct scsi_lun_entry luns[SCSI_LUN_LIMIT];
+};
+
+/* Every row, in order of opcode and service action; for REPORT SUPPORTED OPERATION CODES and tests. */
+size_t scsi_command_count(void);
+const struct scsi_command *scsi_command_at(size_t i);
+/* NULL: not there (whatever exists() says is not asked). *ret_opcode_known: another service action
+ * of that opcode is. */
+const struct scsi_command *scsi_command_find(const uint8_t *cdb, size_t n_cdb, bool *ret_opcode_known);
+
+#endif
