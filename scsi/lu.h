@@ -32,10 +32,31 @@ enum scsi_command_flags {
 	SCSI_CMD_RESERVE6_OK = 1 << 11    /* allowed while another holds RESERVE(6) */
 };
 
+/*
+ * How many bytes the CDB asks to move: scsi_task.n_transfer before the row's check() runs, which may
+ * change it. A task that moves nothing gets SCSI_DATA_NONE. check() of a command without data in some
+ * form (VERIFY with BYTCHK 0) sets n_transfer to 0.
+ */
+enum scsi_length_kind {
+	SCSI_LENGTH_NONE,      /* nothing, or check() says */
+	SCSI_LENGTH_BLOCKS,    /* the CDB's count times the block length; needs SCSI_CMD_RANGE */
+	SCSI_LENGTH_ONE_BLOCK, /* WRITE SAME */
+	SCSI_LENGTH_FIXED,     /* length_size bytes: READ CAPACITY (10) */
+	/* ALLOCATION LENGTH (beyond SCSI_PARAMETER_MAX: cut to it) or PARAMETER LIST LENGTH (beyond it:
+	 * INVALID FIELD IN CDB): length_size bytes at CDB byte length_at */
+	SCSI_LENGTH_FIELD
+};
+/* In a row: SCSI_LENGTH_AT(7, 2) is the 16-bit field at byte 7. */
+#define SCSI_LENGTH_AT(at, size)                                                         \
+	.length = SCSI_LENGTH_FIELD, .length_at = (at), .length_size = (size)
+#define SCSI_LENGTH_IS(size) .length = SCSI_LENGTH_FIXED, .length_size = (size)
+
 struct scsi_command {
 	uint8_t opcode;
 	int16_t service_action; /* byte 1 bits 4..0; -1: none */
 	uint8_t n_cdb;          /* bytes */
+	uint8_t length;         /* enum scsi_length_kind */
+	uint8_t length_at, length_size;
 	uint32_t flags;
 	const char *name;       /* as the standard spells it: "READ CAPACITY (16)" */
 	/* Bits that may be set (byte 0: the opcode; the service action's bits are its value). Also
@@ -66,6 +87,10 @@ extern const struct scsi_command_table scsi_commands_thin;    /* thin.c: UNMAP, 
 extern const struct scsi_command_table scsi_commands_copy;    /* copy.c: EXTENDED COPY … */
 extern const struct scsi_command_table scsi_commands_medium;  /* medium.c: START STOP, PREVENT, SANITIZE… */
 
+/* Row conventions: usage[0] is the opcode, the CONTROL byte's usage is 0 (NACA is not supported), bits
+ * beyond are checked in order, so that handlers see no reserved bit set. A row that runs for a LUN that
+ * does not exist (SCSI_CMD_NO_LU) finds task->lu and task->itl NULL. */
+
 /* Ends a task that start() took: result, unlinking, complete. */
 void scsi_task_finish(struct scsi_task *task, struct scsi_result res);
 /* Copies up to n_transfer bytes of a reply built elsewhere and sets n_in: the ALLOCATION LENGTH rule
@@ -80,7 +105,9 @@ struct scsi_itl {
 	struct scsi_nexus *nexus;
 	struct scsi_lu *lu;
 	uint8_t n_attentions; /* queue, oldest first; SAM-5 5.14 */
-	uint16_t attention[8]; /* enum scsi_sense */
+	uint16_t attention[16]; /* enum scsi_sense; room for one of each unit attention there is */
+	uint32_t n_tasks;     /* that point here: freed after the last one */
+	bool gone;            /* unlinked: the nexus or the LUN is gone */
 	bool prevents;        /* PREVENT ALLOW MEDIUM REMOVAL */
 };
 
@@ -97,7 +124,10 @@ struct scsi_lu {
 	struct mutex lock;      /* rules all below */
 	struct list itls;
 	struct list tasks;      /* tasks that began and have not finished, in order of arrival */
-	struct cond idle;       /* a task finished */
+	uint32_t n_ordered;     /* of them with the ORDERED attribute */
+	uint32_t n_blocked;     /* of them held back by task order */
+	bool draining;          /* a thread lets blocked tasks go */
+	struct cond idle;       /* a task's complete has returned */
 	struct scsi_mode_values mode;
 	struct scsi_itl *reserve6; /* holder of RESERVE(6), or NULL */
 	struct scsi_pr *pr;        /* never NULL */

@@ -69,7 +69,9 @@ struct scsi_task {
 	struct scsi_io io;
 	struct scsi_job job;
 	struct list lu_link;
+	struct list waits; /* who wants to know when it has finished; under lu->lock */
 	bool linked, started, blocked, is_block_io;
+	bool d_sense; /* sense goes out in descriptor format */
 	uint64_t lba;      /* of commands with a block range, decoded once */
 	uint32_t n_blocks;
 	void *scratch;     /* a handler's, freed with free() after complete */
