@@ -131,9 +131,9 @@ struct scsi_io {
 	} job;
 	struct scsi_unit *unit;
 	struct scsi_backend_req req;
-	uint32_t done; /* blocks, or ranges */
-	uint64_t start_ns;
-	struct list link;
+	struct scsi_result result;
+	uint32_t done;  /* blocks, or ranges */
+	bool is_direct; /* somebody waits for this very piece */
 };
 
 /*
@@ -167,8 +167,8 @@ void scsi_unit_free(void *p);
 
 /* Any kind. QUERY_RANGES of a backend that lacks it: one mapping, MAPPED. */
 void scsi_unit_submit(struct scsi_unit *unit, struct scsi_io *io);
-/* The same, waiting. Only inside a job of scsi_unit_run (a slot is held) or on a thread of the
- * caller's own that may block. */
+/* The same, waiting; complete and ctx are written here. Only inside a job of scsi_unit_run (a slot
+ * is held) or on a thread of the caller's own that may block. */
 struct scsi_result scsi_unit_io(struct scsi_unit *unit, struct scsi_io *io);
 /*
  * Runs a job in a slot: for commands of several requests, which call scsi_unit_io within.
