@@ -95,6 +95,7 @@
 #define ERROR_POSSIBLE_DEADLOCK              1131L
 #define ERROR_TOO_MANY_LINKS                 1142L
 #define ERROR_NOT_FOUND                      1168L
+#define ERROR_CANCELLED                      1223L
 #define ERROR_USER_MAPPED_FILE               1224L
 #define ERROR_CONNECTION_REFUSED             1225L
 #define ERROR_GRACEFUL_DISCONNECT            1226L

@@ -19,7 +19,8 @@ extern "C" {
 /*
  * Like the four standard ones, each returns TRUE when it is done (Status filled, zeroed is good) and
  * FALSE when SpdStorageUnitSendResponse answers later. Their requests have the kinds below; a
- * response repeats the kind.
+ * response repeats the kind. In a request, address and count are where Write has them (MayUnmap: bit
+ * 1 beside ForceUnitAccess). The debug log's bits for them are 8 to 11, in this order.
  */
 enum {
 	SpdxTransactWriteZeroesKind = 64,
@@ -47,7 +48,8 @@ typedef BOOLEAN SPDX_COMPARE_AND_WRITE(SPD_STORAGE_UNIT *StorageUnit, PVOID Buff
  * Called on the thread of SpdxStorageUnitResize. */
 typedef DWORD SPDX_RESIZE(SPD_STORAGE_UNIT *StorageUnit, UINT64 BlockCount);
 /* Slot 11. What the range from BlockAddress on is made of, ascending and without gaps; *PCount in:
- * room, out: ranges written, at least one. */
+ * room, out: ranges written, at least one. Answered later: the ranges are the response's data (NULL:
+ * they are in Ranges), their number is Status.Information. */
 typedef struct {
 	UINT64 BlockAddress;
 	UINT32 BlockCount;
@@ -61,7 +63,8 @@ typedef BOOLEAN SPDX_QUERY_RANGES(SPD_STORAGE_UNIT *StorageUnit, UINT64 BlockAdd
 	static inline VOID SpdxInterfaceSet##Name(SPD_STORAGE_UNIT_INTERFACE *Interface, \
 						  Type *Operation)                       \
 	{                                                                                \
-		Interface->Reserved[(Slot)-4] = (BOOLEAN(*)())(VOID(*)(VOID))Operation;  \
+		Interface->Reserved[(Slot)-4] =                                          \
+			(BOOLEAN(*)(VOID))(VOID(*)(VOID))Operation;                      \
 	}                                                                                \
 	static inline Type *SpdxInterfaceGet##Name(                                      \
 		const SPD_STORAGE_UNIT_INTERFACE *Interface)                             \
@@ -116,6 +119,9 @@ SPD_API VOID SpdxStorageUnitSetEnded(SPD_STORAGE_UNIT *StorageUnit,
  * NULL, which delivers zeroes) there. Any thread may send the response; any number of requests may
  * be outstanding, beyond the dispatcher's threads.
  */
+
+/* Gives back what SpdIoctlOpenDevice gave; in the original, CloseHandle. */
+SPD_API VOID SpdxIoctlCloseDevice(HANDLE DeviceHandle);
 
 /* ---------------------------------------------------------------- programs */
 
