@@ -12,9 +12,11 @@
 #ifndef USERDRIVE_SCSI_LU_H
 #define USERDRIVE_SCSI_LU_H
 
+#include <stdatomic.h>
+
+#include "base/endian.h"
 #include "base/mutex.h"
 #include "scsi/target.h"
-#include "base/endian.h"
 
 enum scsi_command_flags {
 	SCSI_CMD_IN = 1 << 0,      /* data comes from the target */
@@ -79,13 +81,27 @@ struct scsi_command_table {
 	size_t n_rows;
 };
 extern const struct scsi_command_table scsi_commands_primary; /* primary.c, inquiry.c… */
+extern const struct scsi_command_table scsi_commands_inquiry; /* inquiry.c: INQUIRY, READ CAPACITY */
 extern const struct scsi_command_table scsi_commands_mode;    /* mode.c: MODE SENSE, MODE SELECT */
 extern const struct scsi_command_table scsi_commands_log;     /* log.c */
-extern const struct scsi_command_table scsi_commands_reserve; /* reserve.c, persist.c */
+extern const struct scsi_command_table scsi_commands_reserve; /* reserve.c: RESERVE, RELEASE */
+extern const struct scsi_command_table scsi_commands_persist; /* persist.c: PERSISTENT RESERVE IN, OUT */
 extern const struct scsi_command_table scsi_commands_block;   /* block.c: READ, WRITE, VERIFY… */
 extern const struct scsi_command_table scsi_commands_thin;    /* thin.c: UNMAP, WRITE SAME, GET LBA STATUS */
 extern const struct scsi_command_table scsi_commands_copy;    /* copy.c: EXTENDED COPY … */
 extern const struct scsi_command_table scsi_commands_medium;  /* medium.c: START STOP, PREVENT, SANITIZE… */
+
+/*
+ * Limits that VPD page B0h announces and block.c, thin.c enforce. SBC-3 6.6.4.
+ */
+enum {
+	SCSI_TARGET_PORT_GROUP = 1,        /* VPD 83h, REPORT TARGET PORT GROUPS: all ports are in it */
+	SCSI_COMPARE_AND_WRITE_MAX = 255,  /* blocks */
+	SCSI_UNMAP_DESCRIPTORS_MAX = 4096, /* of one UNMAP */
+	SCSI_WRITE_SAME_NON_ZERO = 0       /* WSNZ: 1 when a count of 0 is refused */
+};
+#define SCSI_UNMAP_BLOCKS_MAX 0xffffffffu /* of one UNMAP: no limit */
+#define SCSI_WRITE_SAME_MAX 0xffffffffull /* blocks */
 
 /* Row conventions: usage[0] is the opcode, the CONTROL byte's usage is 0 (NACA is not supported), bits
  * beyond are checked in order, so that handlers see no reserved bit set. A row that runs for a LUN that
@@ -93,6 +109,10 @@ extern const struct scsi_command_table scsi_commands_medium;  /* medium.c: START
 
 /* Ends a task that start() took: result, unlinking, complete. */
 void scsi_task_finish(struct scsi_task *task, struct scsi_result res);
+/* The same, once each task of the LU that is marked as aborted and runs has finished. */
+void scsi_task_finish_after_aborts(struct scsi_task *task, struct scsi_result res);
+/* For long work: has the task been aborted? Its result will not be sent. */
+bool scsi_task_is_aborted(struct scsi_task *task);
 /* Copies up to n_transfer bytes of a reply built elsewhere and sets n_in: the ALLOCATION LENGTH rule
  * (SPC-4 4.2.5.6) in one place. */
 struct scsi_result scsi_task_reply(struct scsi_task *task, const void *bytes, size_t size);
@@ -124,10 +144,10 @@ struct scsi_lu {
 	struct mutex lock;      /* rules all below */
 	struct list itls;
 	struct list tasks;      /* tasks that began and have not finished, in order of arrival */
+	struct list finishing;  /* struct scsi_finishing: their complete() is running */
 	uint32_t n_ordered;     /* of them with the ORDERED attribute */
 	uint32_t n_blocked;     /* of them held back by task order */
 	bool draining;          /* a thread lets blocked tasks go */
-	struct cond idle;       /* a task's complete has returned */
 	struct scsi_mode_values mode;
 	struct scsi_itl *reserve6; /* holder of RESERVE(6), or NULL */
 	struct scsi_pr *pr;        /* never NULL */
@@ -147,9 +167,71 @@ void scsi_lu_attention_locked(struct scsi_lu *lu, enum scsi_sense sense,
 			      const struct scsi_nexus *but) REQUIRES(&lu->lock);
 /* The same for one. */
 void scsi_itl_attention_locked(struct scsi_itl *itl, enum scsi_sense sense);
-/* Aborts tasks: of one nexus, or all but those of one (NULL, false: all). Returns how many. */
+/*
+ * Aborts tasks: of one nexus, or all but those of one (NULL, false: all). Returns how many. They are
+ * marked: what is in the backend goes on to its end, what is held back by task order ends when the
+ * caller's task finishes. A command whose status must not come before their end (PREEMPT AND ABORT)
+ * is a start() that ends with scsi_task_finish_after_aborts.
+ */
 size_t scsi_lu_abort_locked(struct scsi_lu *lu, const struct scsi_nexus *of, bool all_others)
 	REQUIRES(&lu->lock);
+
+/* Takes the oldest unit attention; false: none. */
+bool scsi_itl_attention_pop_locked(struct scsi_itl *itl, enum scsi_sense *ret_sense);
+void scsi_itl_attention_clear_locked(struct scsi_itl *itl, enum scsi_sense sense);
+
+/*
+ * Waiting for tasks. done() runs once, on the thread that ends the last of them, with no lock held,
+ * when nothing of the LU is touched for them any more; it owns wait from then on.
+ */
+struct scsi_wait {
+	atomic_uint n; /* tasks left, and 1 for who still adds; acq_rel: what they did is seen by done */
+	void (*done)(struct scsi_wait *wait);
+};
+struct scsi_wait_node {
+	struct list link; /* task->waits, then scsi_finishing.waits */
+	struct scsi_wait *wait;
+};
+/* Stands for a task whose complete() runs: the door may free the task within. */
+struct scsi_finishing {
+	struct list link, waits;
+	const struct scsi_itl *itl;
+	uint64_t tag;
+};
+/* Which tasks: all of the LU, narrowed by what is set. */
+struct scsi_task_filter {
+	const struct scsi_target *target;
+	const struct scsi_nexus *nexus;
+	bool others;  /* not those of nexus */
+	bool has_tag; /* this one alone */
+	uint64_t tag;
+};
+size_t scsi_lu_count_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter)
+	REQUIRES(&lu->lock);
+/*
+ * Marks the tasks as aborted and adds to wait those that run (one whose data has not come is not
+ * waited for: a slow initiator must not hold up another's reset; it ends at execute or cancel).
+ * ret_n: how many were marked. -ENOMEM: nothing has been done. Call scsi_lu_drain after unlocking.
+ */
+NODISCARD int scsi_lu_abort_wait_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter,
+					struct scsi_wait *wait, size_t *ret_n) REQUIRES(&lu->lock);
+void scsi_wait_init(struct scsi_wait *wait, void (*done)(struct scsi_wait *wait));
+/* Takes one from the count; the last one calls done. */
+void scsi_wait_put(struct scsi_wait *wait);
+/* Lets tasks go that task order held back. The caller holds a reference to the unit. */
+void scsi_lu_drain(struct scsi_lu *lu) EXCLUDES(&lu->lock);
+void scsi_task_dispatch(struct scsi_task *task); /* task.c: runs it now */
+/* May a task run, by its attribute and those before it? SAM-5 8.6 */
+bool scsi_task_runnable_locked(const struct scsi_task *task);
+
+/* Finds or makes; POWER ON is pending on a new one. NULL: no memory. */
+struct scsi_itl *scsi_lu_itl_locked(struct scsi_lu *lu, struct scsi_nexus *nexus)
+	REQUIRES(&lu->lock);
+struct scsi_itl *scsi_lu_find_itl_locked(const struct scsi_lu *lu, const struct scsi_nexus *nexus);
+/* The nexus leaves the LU: reservation, attentions and PREVENT end. */
+void scsi_itl_leave_locked(struct scsi_itl *itl);
+/* A task lets go of it. */
+void scsi_itl_put_locked(struct scsi_itl *itl);
 
 /* reserve.c: may the command go in? Also the hook of scsi_unit_check_access: cmd NULL means a block
  * request of that kind. RESERVATION CONFLICT or good. With lu->lock held. */
@@ -168,6 +250,8 @@ bool scsi_pr_keeps_state(const struct scsi_lu *lu);
 /* mode.c: defaults from params; LU reset restores them. */
 void scsi_mode_reset_locked(struct scsi_lu *lu);
 /* copy.c */
+/* VPD page 8Fh after its header of 4 bytes; dst is zero and has cap bytes. Returns its size. */
+size_t scsi_copy_vpd(const struct scsi_lu *lu, uint8_t *dst, size_t cap);
 void scsi_copy_destroy(struct scsi_copy *copy);
 
 /* Nexus as the commands see it (target.c owns it). */
@@ -204,5 +288,10 @@ const struct scsi_command *scsi_command_at(size_t i);
 /* NULL: not there (whatever exists() says is not asked). *ret_opcode_known: another service action
  * of that opcode is. */
 const struct scsi_command *scsi_command_find(const uint8_t *cdb, size_t n_cdb, bool *ret_opcode_known);
+/* The CDB against the row's length and usage bits. */
+struct scsi_result scsi_command_check_usage(const struct scsi_command *cmd, const uint8_t *cdb,
+					    size_t n_cdb);
+/* task->lba, n_blocks and n_transfer from the CDB, direction, range, the row's check, limits. */
+struct scsi_result scsi_command_decode(struct scsi_task *task);
 
 #endif
