@@ -6,12 +6,11 @@
  */
 #include "api/winfsp/priv.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include "api/common/trace.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text/names.h"
@@ -19,8 +18,6 @@
 #include "fs/walk.h"
 
 enum { LINK_UNITS_SHOWN = 64, TIME_TEXT = 96 };
-
-static _Atomic int log_fd = STDERR_FILENO;
 
 static const char *const kind_names[] = {
 	[FspFsctlTransactReservedKind] = "RESERVED",
@@ -57,47 +54,17 @@ static const char *const kind_names[] = {
 VOID
 FspDebugLogSetHandle(HANDLE Handle)
 {
-	atomic_store(&log_fd, (int)(intptr_t)Handle);
-}
-
-static void
-log_bytes(const char *s, size_t n)
-{
-	int fd = atomic_load(&log_fd);
-
-	while (n > 0) {
-		ssize_t done = write(fd, s, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return;
-		s += done;
-		n -= (size_t)done;
-	}
-}
-
-/* One write per line, so that lines of several threads do not mix. */
-static void
-log_buf(const struct buf *b)
-{
-	log_bytes(buf_str(b), strlen(buf_str(b)));
+	trace_set_fd((int)(intptr_t)Handle);
 }
 
 VOID
 FspDebugLog(const char *Format, ...)
 {
-	CLEANUP(free_ptr) char *text = NULL;
 	va_list ap;
-	int n;
 
 	va_start(ap, Format);
-	n = vasprintf(&text, Format, ap);
+	trace_vprintf(Format, ap);
 	va_end(ap);
-	if (n < 0)
-		text = NULL;
-	else
-		log_bytes(text, (size_t)n);
 }
 
 /* Format is the program's own and holds one %s: nothing else in it is obeyed. */
@@ -111,7 +78,7 @@ log_with(const char *format, const char *text)
 		at = format + strlen(format);
 	buf_add(&b, format, (size_t)(at - format));
 	buf_printf(&b, "%s%s", text, *at ? at + 2 : "");
-	log_buf(&b);
+	trace_buf(&b);
 }
 
 static void
@@ -301,11 +268,7 @@ add_reparse(struct buf *b, const void *data, uint32_t size)
 static void
 line_begin(struct buf *b, uint64_t hint, const char *arrow, uint32_t kind)
 {
-	const char *name = kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : NULL;
-
-	buf_printf(b, "%s[TID=%04x]: %lx: %s%s", program_invocation_short_name,
-		   (unsigned)gettid() & 0xffff, (unsigned long)hint, arrow,
-		   name ? name : "INVALID");
+	trace_begin(b, hint, arrow, kind < ARRAY_SIZE(kind_names) ? kind_names[kind] : NULL);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -502,7 +465,7 @@ FspDebugLogRequest(FSP_FSCTL_TRANSACT_REQ *Request)
 	if (Request->Kind < ARRAY_SIZE(request_details) && request_details[Request->Kind])
 		request_details[Request->Kind](&b, Request);
 	buf_printf(&b, "\n");
-	log_buf(&b);
+	trace_buf(&b);
 }
 
 /* ---------------------------------------------------------------- responses */
@@ -564,7 +527,7 @@ FspDebugLogResponse(FSP_FSCTL_TRANSACT_RSP *Response)
 	if (NT_SUCCESS(Response->IoStatus.Status))
 		response_details(&b, Response);
 	buf_printf(&b, "\n");
-	log_buf(&b);
+	trace_buf(&b);
 }
 
 /* Kinds of ours have no bit: they are shown when all are. */

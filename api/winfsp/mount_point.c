@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "api/common/command_line.h"
+#include "api/common/wide.h"
 #include "base/log.h"
 #include "base/os/posix/runtime_dir.h"
 #include "base/status/errno.h"
@@ -187,7 +189,7 @@ resolve_mount_point(struct fsp *fsp, PCWSTR point, char *dst, size_t cap)
 
 	if (!point)
 		return free_drive_path(fsp, dst, cap);
-	text = fsp_utf8(point);
+	text = wide_utf8(point);
 	if (!text)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	s = text;
@@ -210,7 +212,7 @@ resolve_mount_point(struct fsp *fsp, PCWSTR point, char *dst, size_t cap)
 static bool
 is_device(PCWSTR path)
 {
-	CLEANUP(free_ptr) char *s = path ? fsp_utf8(path) : NULL;
+	CLEANUP(free_ptr) char *s = path ? wide_utf8(path) : NULL;
 
 	return s && (strcmp(s, FSP_FSCTL_DISK_DEVICE_NAME) == 0 ||
 		     strcmp(s, FSP_FSCTL_NET_DEVICE_NAME) == 0);
@@ -441,21 +443,6 @@ fsp_set_identity(FSP_FILE_SYSTEM *FileSystem, const char *subtype, const char *s
 	return STATUS_SUCCESS;
 }
 
-const char *
-fsp_next_option(const char *list, char *dst, size_t cap)
-{
-	size_t n = 0;
-
-	for (; *list && *list != ','; list++) {
-		if (list[0] == '\\' && (list[1] == ',' || list[1] == '\\'))
-			list++;
-		if (n + 1 < cap)
-			dst[n++] = *list;
-	}
-	dst[n] = 0;
-	return *list ? list + 1 : list;
-}
-
 NTSTATUS
 FspxFileSystemSetMountOptions(FSP_FILE_SYSTEM *FileSystem, const char *Options)
 {
@@ -469,7 +456,7 @@ FspxFileSystemSetMountOptions(FSP_FILE_SYSTEM *FileSystem, const char *Options)
 		char item[1024];
 		int known;
 
-		s = fsp_next_option(s, item, sizeof(item));
+		s = option_list_next(s, item, sizeof(item));
 		known = item[0] ? door->option_check(item, &fsp->error) : 1;
 		if (known == 0)
 			fsp_set_error(fsp, EINVAL, "unknown mount option '%s'", item);

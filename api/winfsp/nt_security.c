@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "api/common/wide.h"
 #include "base/text/names.h"
 #include "fs/security/sd.h"
 #include "nt/winerror.h"
@@ -69,7 +70,7 @@ ConvertStringSecurityDescriptorToSecurityDescriptorW(LPCWSTR StringSecurityDescr
 		return fail(ERROR_INVALID_PARAMETER);
 	if (StringSDRevision != SDDL_REVISION_1)
 		return fail(ERROR_UNKNOWN_REVISION);
-	text = fsp_utf8(StringSecurityDescriptor);
+	text = wide_utf8(StringSecurityDescriptor);
 	if (!text)
 		return fail(ERROR_NOT_ENOUGH_MEMORY);
 	st = sddl_parse(text, SecurityDescriptor, &size, NULL);
@@ -115,7 +116,7 @@ ConvertSidToStringSidW(PSID Sid, LPWSTR *StringSid)
 BOOL
 ConvertStringSidToSidW(LPCWSTR StringSid, PSID *Sid)
 {
-	CLEANUP(free_ptr) char *text = StringSid ? fsp_utf8(StringSid) : NULL;
+	CLEANUP(free_ptr) char *text = StringSid ? wide_utf8(StringSid) : NULL;
 	const char *end;
 	struct sid sid;
 

@@ -142,24 +142,15 @@ fsp_is_missing(NTSTATUS st)
 	return st == STATUS_OBJECT_NAME_NOT_FOUND || st == STATUS_OBJECT_PATH_NOT_FOUND;
 }
 
-/* ---- mount_point.c, service.c, text.c */
+/* ---- mount_point.c, service.c */
 /* Shown as fuse.SUBTYPE and as the source of the mount; before the mount. */
 NTSTATUS fsp_set_identity(FSP_FILE_SYSTEM *FileSystem, const char *subtype, const char *source);
 void fsp_unmount(struct fsp *fsp);
 /* Is a FUSE file system mounted at this absolute path? By the mount table alone. */
 bool fsp_has_fuse_mount(const char *path);
-/* Copies one word of "a,b=c" (a comma after a backslash belongs to it); returns the rest. */
-const char *fsp_next_option(const char *list, char *dst, size_t cap);
-/* sd_notify(3), where there is a manager. */
-void fsp_tell_manager(const char *state);
 /* The service loop that runs in this process, if any, is to end. */
 void fsp_service_stop_loop(void);
 
-/* UTF-16 printf (fsp_format_wide) into UTF-8; %s is wide, %hs narrow, %l 32 bits. */
-struct buf;
-void fsp_format_wide(struct buf *dst, PCWSTR format, va_list ap);
-/* UTF-8 of a wide string; NULL without memory. Caller frees. */
-char *fsp_utf8(PCWSTR s);
 /* The last error line of a mount call, also for log output. */
 void fsp_set_error(struct fsp *fsp, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

@@ -8,15 +8,11 @@
 #include "api/winfsp/program_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
+#include "api/common/program.h"
+#include "api/common/system.h"
 #include "base/log.h"
 #include "base/os/posix/daemonize.h"
 #include "base/status/errno.h"
@@ -26,25 +22,10 @@ struct life {
 	struct command *command;
 	struct daemonize daemonize;
 	struct fsp *fsp;
-	int signal_fd;
-	int stop_fd; /* written by the control socket and when the door ends */
+	struct program_events events; /* its stop: by the control socket, and when the door ends */
 	atomic_bool ended; /* the door ended, and nobody here had asked for it */
 	struct program_control *control;
 };
-
-/* mount(8) and the like may start programs with closed standard streams; the first files that
- * are opened would take their place. */
-static void
-ensure_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
 
 static void
 report(const char *text)
@@ -52,61 +33,14 @@ report(const char *text)
 	log_error("program", "%s", text);
 }
 
-static int
-block_signals(struct life *life)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	life->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	life->stop_fd = eventfd(0, EFD_CLOEXEC);
-	return life->signal_fd < 0 || life->stop_fd < 0 ? -errno : 0;
-}
-
-/* A second signal ends a program that does not get done with the first. */
-static void
-unblock_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static int
-open_debug_log(struct life *life)
-{
-	const char *file = life->command->debug_file;
-	int fd = STDERR_FILENO;
-
-	if (file && strcmp(file, "-") != 0)
-		fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		log_error("program", "%s: %s", file, strerror(errno));
-		return FspxExitUsage;
-	}
-	FspDebugLogSetHandle((HANDLE)(intptr_t)fd);
-	return FspxExitSuccess;
-}
-
 static void
 door_ended(void *ctx, bool normally)
 {
 	struct life *life = ctx;
-	uint64_t one = 1;
-	ssize_t done;
 
 	if (!normally)
 		atomic_store(&life->ended, true);
-	done = write(life->stop_fd, &one, sizeof(one));
-	(void)done;
+	program_events_stop(&life->events);
 }
 
 static int
@@ -191,7 +125,7 @@ announce(struct life *life)
 {
 	const char *name = life->command->program->Name;
 	bool background = life->daemonize.verdict_fd >= 0;
-	int err = program_control_start(life->command, life->fsp, life->stop_fd, &life->control);
+	int err = program_control_start(life->command, life->fsp, &life->events, &life->control);
 
 	if (err)
 		log_warn("program", "no control socket: %s", strerror(-err));
@@ -202,28 +136,8 @@ announce(struct life *life)
 		log_open(name, LOG_SINK_SYSTEM);
 		log_set_level(LOG_LEVEL_INFO);
 	}
-	fsp_tell_manager("READY=1");
+	manager_tell("READY=1");
 	return FspxExitSuccess;
-}
-
-/* A signal, a stop by the control socket, or the door's end; what came is taken. */
-static void
-wait_for_event(struct life *life)
-{
-	struct pollfd p[] = {{.fd = life->signal_fd, .events = POLLIN},
-			     {.fd = life->stop_fd, .events = POLLIN}};
-	struct signalfd_siginfo taken;
-	uint64_t count;
-
-	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
-		;
-	/* What is taken here is not delivered again when signals are unblocked. */
-	while ((p[0].revents & POLLIN) &&
-	       read(life->signal_fd, &taken, sizeof(taken)) < 0 && errno == EINTR)
-		;
-	while ((p[1].revents & POLLIN) && read(life->stop_fd, &count, sizeof(count)) < 0 &&
-	       errno == EINTR)
-		;
 }
 
 /* Unmounts. Who has files open keeps them until they are closed, or until we are told again. */
@@ -238,7 +152,7 @@ leave(struct life *life)
 		 "%s: unmounted; files are still open and served until they are closed (stop or "
 		 "signal again to end now)",
 		 fsp->mount_path);
-	wait_for_event(life);
+	program_events_wait(&life->events);
 }
 
 /* A mount that is no longer there was unmounted, which is as good as a stop. */
@@ -263,30 +177,25 @@ tear_down(struct life *life)
 		FspFileSystemRemoveMountPoint(&life->fsp->pub);
 		life->command->program->Delete(life->command->program, &life->fsp->pub);
 	}
-	if (life->signal_fd >= 0)
-		close(life->signal_fd);
-	if (life->stop_fd >= 0)
-		close(life->stop_fd);
+	program_events_fini(&life->events);
 }
 
 static int
 serve(struct life *life)
 {
-	int code = open_debug_log(life);
+	int code = program_debug_log(life->command->debug_file) ? FspxExitUsage : create(life);
 
-	if (code == FspxExitSuccess)
-		code = create(life);
 	if (code == FspxExitSuccess)
 		code = mount_and_serve(life);
 	if (code == FspxExitSuccess)
 		code = announce(life);
 	if (code == FspxExitSuccess) {
-		wait_for_event(life);
+		program_events_wait(&life->events);
 		code = end_exit_code(life);
-		fsp_tell_manager("STOPPING=1");
+		manager_tell("STOPPING=1");
 		if (!atomic_load(&life->ended))
 			leave(life);
-		unblock_signals();
+		program_signals_unblock();
 	}
 	tear_down(life);
 	daemonize_failed(&life->daemonize, code);
@@ -296,8 +205,8 @@ serve(struct life *life)
 static int
 run(struct command *command)
 {
-	struct life life = {.command = command, .daemonize = DAEMONIZE_NONE, .signal_fd = -1,
-			    .stop_fd = -1};
+	struct life life = {.command = command, .daemonize = DAEMONIZE_NONE,
+			    .events = PROGRAM_EVENTS_NONE};
 	int err = 0;
 
 	if (command_is_background(command)) {
@@ -306,7 +215,7 @@ run(struct command *command)
 		err = daemonize_begin(&life.daemonize);
 	}
 	if (err == 0)
-		err = block_signals(&life);
+		err = program_events_init(&life.events);
 	if (err) {
 		log_error("program", "cannot start: %s", strerror(-err));
 		daemonize_failed(&life.daemonize, FspxExitFailed);
@@ -321,10 +230,10 @@ FspxProgramMain(FSPX_PROGRAM *Program, int Argc, char **Argv)
 	struct command command = {.program = Program};
 	int code = FspxExitSuccess;
 
-	ensure_streams();
+	program_ensure_streams();
 	log_open(Program->Name, LOG_SINK_STDERR);
 	if (command_parse(&command, Argc, Argv) < 0) {
-		fprintf(stderr, "%s: %s\n", Program->Name, command.error);
+		fprintf(stderr, "%s: %s\n", Program->Name, command.line.error);
 		code = FspxExitUsage;
 	} else if (command.action == PROGRAM_HELP) {
 		command_help(Program);

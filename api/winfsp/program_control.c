@@ -13,7 +13,7 @@ enum { DESCRIPTION_MAX = 64 * 1024 };
 struct program_control {
 	const struct command *command;
 	struct fsp *fsp;
-	int stop_fd; /* an event descriptor of the main thread */
+	struct program_events *events; /* of the main thread */
 	time_t started;
 	struct control_server *server;
 };
@@ -71,10 +71,10 @@ info(struct program_control *control, struct buf *json)
 static int
 stop(struct program_control *control, struct buf *json)
 {
-	uint64_t one = 1;
+	int err = program_events_stop(control->events);
 
-	if (write(control->stop_fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-		return -EIO;
+	if (err)
+		return err;
 	buf_printf(json, "{\"stopping\":true}");
 	return buf_error(json);
 }
@@ -92,7 +92,7 @@ handle(void *ctx, const char *verb, struct buf *json_out)
 }
 
 int
-program_control_start(const struct command *c, struct fsp *fsp, int stop_fd,
+program_control_start(const struct command *c, struct fsp *fsp, struct program_events *events,
 		      struct program_control **ret_control)
 {
 	static const struct control_ops ops = {.handle = handle};
@@ -103,7 +103,7 @@ program_control_start(const struct command *c, struct fsp *fsp, int stop_fd,
 		return -ENOMEM;
 	control->command = c;
 	control->fsp = fsp;
-	control->stop_fd = stop_fd;
+	control->events = events;
 	control->started = time(NULL);
 	err = control_server_start(&ops, control, &control->server);
 	if (err) {

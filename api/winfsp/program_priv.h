@@ -2,6 +2,8 @@
 #ifndef USERDRIVE_API_WINFSP_PROGRAM_PRIV_H
 #define USERDRIVE_API_WINFSP_PROGRAM_PRIV_H
 
+#include "api/common/command_line.h"
+#include "api/common/program.h"
 #include "api/winfsp/priv.h"
 #include "base/buf.h"
 
@@ -12,16 +14,14 @@ struct command {
 	enum program_action action;
 	const char *mount_point; /* borrowed from argv, as are the others */
 	const char *source;
-	const char *positional[2];
-	unsigned n_positional;
 	bool foreground, windows_form; /* -f; -m */
 	uint32_t debug_mask;
 	const char *debug_file;
 	struct buf mount_options; /* those that are the door's, as after -o */
-	char error[512];
+	struct command_line line; /* with the error */
 };
 
-/* Options are handed to the program as they come. 0, or -1 with error filled. */
+/* Options are handed to the program as they come. 0, or -1 with line.error filled. */
 NODISCARD int command_parse(struct command *c, int argc, char **argv);
 void command_fini(struct command *c);
 void command_help(const FSPX_PROGRAM *program);
@@ -30,7 +30,8 @@ bool command_is_background(const struct command *c);
 
 /* The control socket: "info" and "stop". */
 struct program_control;
-NODISCARD int program_control_start(const struct command *c, struct fsp *fsp, int stop_fd,
+NODISCARD int program_control_start(const struct command *c, struct fsp *fsp,
+				    struct program_events *events,
 				    struct program_control **ret_control);
 void program_control_stop(struct program_control *control);
 

@@ -14,11 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
+#include "api/common/system.h"
+#include "api/common/wide.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/text/names.h"
@@ -78,14 +76,6 @@ fsp_service_stop_loop(void)
 	wake(WAKE_STOP);
 }
 
-void
-fsp_tell_manager(const char *state)
-{
-#ifdef HAVE_SYSTEMD
-	sd_notify(0, state);
-#endif
-}
-
 NTSTATUS
 FspServiceCreate(PWSTR ServiceName, FSP_SERVICE_START *OnStart, FSP_SERVICE_STOP *OnStop,
 		 FSP_SERVICE_CONTROL *OnControl, FSP_SERVICE **PService)
@@ -137,7 +127,7 @@ FspServiceRequestTime(FSP_SERVICE *Service, ULONG Time)
 
 	Service->ServiceStatus.dwWaitHint = Time;
 	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%llu", Time * 1000ull);
-	fsp_tell_manager(text);
+	manager_tell(text);
 }
 
 VOID
@@ -262,7 +252,7 @@ stop(struct service *s)
 	s->stopping = true;
 	mutex_unlock(&s->lock);
 	s->pub.ServiceStatus.dwCurrentState = SERVICE_STOP_PENDING;
-	fsp_tell_manager("STOPPING=1");
+	manager_tell("STOPPING=1");
 	if (s->pub.OnStop)
 		st = s->pub.OnStop(&s->pub);
 	mutex_lock(&s->lock);
@@ -349,7 +339,7 @@ FspServiceLoop(FSP_SERVICE *Service)
 	st = start(Service);
 	if (NT_SUCCESS(st)) {
 		Service->ServiceStatus.dwCurrentState = SERVICE_RUNNING;
-		fsp_tell_manager("READY=1");
+		manager_tell("READY=1");
 		run(s, fd);
 		Service->ServiceStatus.dwWin32ExitCode = Service->ExitCode;
 	} else {
@@ -386,27 +376,10 @@ FspServiceRunEx(PWSTR ServiceName, FSP_SERVICE_START *OnStart, FSP_SERVICE_STOP 
 
 /* ---------------------------------------------------------------- surroundings */
 
-/* systemd says by device and inode which stream it reads (systemd.exec(5), $JOURNAL_STREAM). */
-static bool
-stderr_is_journal(void)
-{
-	const char *text = getenv("JOURNAL_STREAM");
-	unsigned long long dev, ino;
-	struct stat st;
-
-	return text && sscanf(text, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-	       st.st_dev == dev && st.st_ino == ino;
-}
-
 BOOLEAN
 FspServiceIsInteractive(VOID)
 {
-	struct stat st, null;
-
-	if (getenv("NOTIFY_SOCKET") || stderr_is_journal() || fstat(STDERR_FILENO, &st) < 0)
-		return FALSE;
-	/* In the background the standard streams are /dev/null. */
-	return stat("/dev/null", &null) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != null.st_rdev;
+	return system_is_interactive();
 }
 
 NTSTATUS
@@ -419,32 +392,13 @@ FspServiceContextCheck(HANDLE Token, PBOOLEAN PIsLocalSystem)
 	return is_root || getenv("INVOCATION_ID") ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
-static void
-log_text(ULONG type, const char *text, bool system)
-{
-	static const enum log_level levels[] = {[EVENTLOG_ERROR_TYPE] = LOG_LEVEL_ERROR,
-						[EVENTLOG_WARNING_TYPE] = LOG_LEVEL_WARN,
-						[EVENTLOG_INFORMATION_TYPE] = LOG_LEVEL_INFO};
-	CLEANUP(buf_fini) struct buf line = BUF_INIT;
-	ssize_t done;
-
-	if (system) {
-		log_msg(type < ARRAY_SIZE(levels) ? levels[type] : LOG_LEVEL_INFO, "service", "%s",
-			text);
-		return;
-	}
-	buf_printf(&line, "%s\n", text);
-	done = write(STDERR_FILENO, buf_str(&line), strlen(buf_str(&line)));
-	(void)done;
-}
-
 VOID
 FspServiceLogV(ULONG Type, PWSTR Format, va_list ap)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT;
 
-	fsp_format_wide(&text, Format, ap);
-	log_text(Type, buf_str(&text), !FspServiceIsInteractive());
+	wide_format(&text, Format, ap);
+	service_log(Type, buf_str(&text), !system_is_interactive());
 }
 
 VOID
@@ -462,8 +416,8 @@ FspEventLogV(ULONG Type, PWSTR Format, va_list ap)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT;
 
-	fsp_format_wide(&text, Format, ap);
-	log_text(Type, buf_str(&text), true);
+	wide_format(&text, Format, ap);
+	service_log(Type, buf_str(&text), true);
 }
 
 VOID

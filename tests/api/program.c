@@ -113,8 +113,8 @@ static void
 refused(int err, const char *why)
 {
 	assert_int_equal(err, -1);
-	if (!strstr(c.error, why))
-		fail_msg("\"%s\" is not in \"%s\"", why, c.error);
+	if (!strstr(c.line.error, why))
+		fail_msg("\"%s\" is not in \"%s\"", why, c.line.error);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "api/winfsp/priv.h"
+#include "api/common/wide.h"
 #include "base/text/names.h"
 #include "fs/walk.h"
 
@@ -59,7 +60,7 @@ ram_reparse_by_name(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, BOOLEAN is_d
 static void
 note(struct ram *ram, const WCHAR *name)
 {
-	char *utf8 = fsp_utf8(name);
+	char *utf8 = wide_utf8(name);
 	size_t n = strlen(ram->calls);
 
 	snprintf(ram->calls + n, sizeof(ram->calls) - n, "%s%s", n ? " " : "", utf8);

@@ -1,6 +1,7 @@
 /* Status maps, version, wide formats. */
 #include "tests/api/test.h"
 #include <stdio.h>
+#include "api/common/wide.h"
 #include "api/winfsp/priv.h"
 #include "base/buf.h"
 
@@ -64,7 +65,7 @@ check_format(const char *expected, PCWSTR format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	fsp_format_wide(&text, format, ap);
+	wide_format(&text, format, ap);
 	va_end(ap);
 	assert_string_equal(buf_str(&text), expected);
 }

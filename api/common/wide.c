@@ -1,15 +1,14 @@
 /* UTF-16 text: conversion and a printf whose format and strings are wide. */
-#include "api/winfsp/priv.h"
+#include "api/common/wide.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/buf.h"
 #include "base/text/names.h"
 
 char *
-fsp_utf8(PCWSTR s)
+wide_utf8(const uint16_t *s)
 {
 	char *utf8 = NULL;
 
@@ -33,8 +32,8 @@ spec_add(struct spec *spec, char c)
 		spec->text[spec->n++] = c;
 }
 
-static PCWSTR
-parse_number(struct spec *spec, PCWSTR s, va_list *ap, int *ret_value)
+static const uint16_t *
+parse_number(struct spec *spec, const uint16_t *s, va_list *ap, int *ret_value)
 {
 	char digits[16];
 	int value = 0, n;
@@ -54,8 +53,8 @@ parse_number(struct spec *spec, PCWSTR s, va_list *ap, int *ret_value)
 }
 
 /* A "long" has 32 bits where these formats come from; ll, I64, j, z and t have 64. */
-static PCWSTR
-parse_size(struct spec *spec, PCWSTR s)
+static const uint16_t *
+parse_size(struct spec *spec, const uint16_t *s)
 {
 	spec->bits = 32;
 	for (;; s++) {
@@ -78,8 +77,8 @@ parse_size(struct spec *spec, PCWSTR s)
 }
 
 /* s is after the '%'. Returns what follows the specification. */
-static PCWSTR
-parse_spec(struct spec *spec, PCWSTR s, va_list *ap)
+static const uint16_t *
+parse_spec(struct spec *spec, const uint16_t *s, va_list *ap)
 {
 	int width;
 
@@ -106,7 +105,7 @@ add_string(struct buf *dst, struct spec *spec, va_list *ap)
 	CLEANUP(free_ptr) char *utf8 = NULL;
 
 	if (is_wide && arg)
-		utf8 = fsp_utf8(arg);
+		utf8 = wide_utf8(arg);
 	strcpy(spec->text + spec->n, "s");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -118,7 +117,7 @@ static void
 add_char(struct buf *dst, const struct spec *spec, va_list *ap)
 {
 	uint16_t unit[2] = {(uint16_t)va_arg(*ap, int), 0};
-	CLEANUP(free_ptr) char *utf8 = fsp_utf8((PCWSTR)unit);
+	CLEANUP(free_ptr) char *utf8 = wide_utf8(unit);
 
 	buf_printf(dst, "%s", utf8 ? utf8 : "?");
 }
@@ -161,10 +160,10 @@ add_spec(struct buf *dst, struct spec *spec, va_list *ap)
 }
 
 void
-fsp_format_wide(struct buf *dst, PCWSTR format, va_list ap)
+wide_format(struct buf *dst, const uint16_t *format, va_list ap)
 {
 	va_list args;
-	PCWSTR s = format;
+	const uint16_t *s = format;
 
 	va_copy(args, ap);
 	while (*s) {
@@ -183,7 +182,7 @@ fsp_format_wide(struct buf *dst, PCWSTR format, va_list ap)
 		units = calloc(n + 1, sizeof(*units));
 		if (units) {
 			memcpy(units, s, n * sizeof(*units));
-			utf8 = fsp_utf8((PCWSTR)units);
+			utf8 = wide_utf8(units);
 		}
 		if (utf8)
 			buf_add(dst, utf8, strlen(utf8));
