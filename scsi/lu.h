@@ -101,7 +101,21 @@ enum {
 	SCSI_WRITE_SAME_NON_ZERO = 0       /* WSNZ: 1 when a count of 0 is refused */
 };
 #define SCSI_UNMAP_BLOCKS_MAX 0xffffffffu /* of one UNMAP: no limit */
-#define SCSI_WRITE_SAME_MAX 0xffffffffull /* blocks */
+/* Blocks. A program may have to be written to block by block: one command must not take hours. */
+#define SCSI_WRITE_SAME_MAX 0x400000ull
+/* MAXIMUM ATOMIC TRANSFER LENGTH, blocks: what the program takes in one request. */
+uint32_t scsi_atomic_max_blocks(const struct scsi_lu *lu);
+
+/* The unit's name for VPD 83h and CSCD descriptors. NAA 3h, locally assigned: 60 bits that both halves
+ * of the GUID have a say in. */
+static inline uint64_t
+scsi_unit_naa(const struct scsi_unit_params *p)
+{
+	uint64_t v = get_be64(p->guid) ^ get_be64(p->guid + 8);
+
+	v = (v ^ v >> 60) & 0x0fffffffffffffffull; /* the four bits that 3h takes the place of */
+	return v | 3ull << 60;
+}
 
 /* Row conventions: usage[0] is the opcode, the CONTROL byte's usage is 0 (NACA is not supported), bits
  * beyond are checked in order, so that handlers see no reserved bit set. A row that runs for a LUN that
@@ -220,7 +234,7 @@ void scsi_wait_init(struct scsi_wait *wait, void (*done)(struct scsi_wait *wait)
 void scsi_wait_put(struct scsi_wait *wait);
 /* Lets tasks go that task order held back. The caller holds a reference to the unit. */
 void scsi_lu_drain(struct scsi_lu *lu) EXCLUDES(&lu->lock);
-void scsi_task_dispatch(struct scsi_task *task); /* task.c: runs it now */
+void scsi_task_dispatch(struct scsi_task *task, bool aborted); /* task.c: runs it now */
 /* May a task run, by its attribute and those before it? SAM-5 8.6 */
 bool scsi_task_runnable_locked(const struct scsi_task *task);
 
@@ -257,6 +271,8 @@ void scsi_copy_destroy(struct scsi_copy *copy);
 /* Nexus as the commands see it (target.c owns it). */
 struct scsi_nexus {
 	struct scsi_target *target;
+/* Results that nobody can ask for any more: the nexus is lost (NULL: LU reset, those of all). */
+void scsi_copy_forget_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus) REQUIRES(&lu->lock);
 	struct list link; /* target->nexuses */
 	char *initiator;
 	uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];
