@@ -219,6 +219,8 @@ struct scsi_task_filter {
 	bool others;  /* not those of nexus */
 	bool has_tag; /* this one alone */
 	uint64_t tag;
+	/* Those marked already, but this one and those that wait for others themselves */
+	const struct scsi_task *aborted_but;
 };
 size_t scsi_lu_count_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter)
 	REQUIRES(&lu->lock);
@@ -227,6 +229,8 @@ size_t scsi_lu_count_locked(struct scsi_lu *lu, const struct scsi_task_filter *f
  * waited for: a slow initiator must not hold up another's reset; it ends at execute or cancel).
  * ret_n: how many were marked. -ENOMEM: nothing has been done. Call scsi_lu_drain after unlocking.
  */
+NODISCARD bool scsi_lu_wait_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter,
+				   struct scsi_wait *wait) REQUIRES(&lu->lock); /* without marking */
 NODISCARD int scsi_lu_abort_wait_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter,
 					struct scsi_wait *wait, size_t *ret_n) REQUIRES(&lu->lock);
 void scsi_wait_init(struct scsi_wait *wait, void (*done)(struct scsi_wait *wait));
@@ -243,7 +247,7 @@ struct scsi_itl *scsi_lu_itl_locked(struct scsi_lu *lu, struct scsi_nexus *nexus
 	REQUIRES(&lu->lock);
 struct scsi_itl *scsi_lu_find_itl_locked(const struct scsi_lu *lu, const struct scsi_nexus *nexus);
 /* The nexus leaves the LU: reservation, attentions and PREVENT end. */
-void scsi_itl_leave_locked(struct scsi_itl *itl);
+void scsi_itl_leave_locked(struct scsi_lu *lu, struct scsi_itl *itl) REQUIRES(&lu->lock);
 /* A task lets go of it. */
 void scsi_itl_put_locked(struct scsi_itl *itl);
 
@@ -267,12 +271,12 @@ void scsi_mode_reset_locked(struct scsi_lu *lu);
 /* VPD page 8Fh after its header of 4 bytes; dst is zero and has cap bytes. Returns its size. */
 size_t scsi_copy_vpd(const struct scsi_lu *lu, uint8_t *dst, size_t cap);
 void scsi_copy_destroy(struct scsi_copy *copy);
+/* Results that nobody can ask for any more: the nexus is lost (NULL: LU reset, those of all). */
+void scsi_copy_forget_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus) REQUIRES(&lu->lock);
 
 /* Nexus as the commands see it (target.c owns it). */
 struct scsi_nexus {
 	struct scsi_target *target;
-/* Results that nobody can ask for any more: the nexus is lost (NULL: LU reset, those of all). */
-void scsi_copy_forget_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus) REQUIRES(&lu->lock);
 	struct list link; /* target->nexuses */
 	char *initiator;
 	uint8_t transport_id[SCSI_TRANSPORT_ID_MAX];

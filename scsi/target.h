@@ -71,6 +71,7 @@ struct scsi_task {
 	struct list lu_link;
 	struct list waits; /* who wants to know when it has finished; under lu->lock */
 	bool linked, started, blocked, is_block_io;
+	bool waits_for_aborts; /* its status comes after the end of tasks that it aborted */
 	bool d_sense; /* sense goes out in descriptor format */
 	uint64_t lba;      /* of commands with a block range, decoded once */
 	uint32_t n_blocks;
@@ -98,7 +99,8 @@ void scsi_target_remove_port(struct scsi_target *target, uint16_t port);
 /* lun 0..SCSI_LUN_LIMIT-1. Takes a reference. -EEXIST, -ERANGE, -ENOMEM. Other nexuses get REPORTED
  * LUNS DATA HAS CHANGED. */
 NODISCARD int scsi_target_add_lun(struct scsi_target *target, unsigned lun, struct scsi_unit *unit);
-/* Aborts its tasks, waits for them, drops the reference. -ENOENT. */
+/* Aborts its tasks, waits for those under way (so not from within complete()), drops the reference.
+ * -ENOENT; -ENOMEM: nothing has been done. */
 int scsi_target_remove_lun(struct scsi_target *target, unsigned lun);
 size_t scsi_target_n_luns(struct scsi_target *target);
 /* "auth" of nobody: the unit of a LUN, borrowed while the caller's nexus lives; NULL. */
@@ -107,8 +109,9 @@ struct scsi_unit *scsi_target_unit(struct scsi_target *target, unsigned lun);
 /* An I_T nexus comes: a session logged in. Its first command on each LU gets POWER ON OCCURRED. */
 NODISCARD int scsi_nexus_create(struct scsi_target *target, const struct scsi_nexus_params *params,
 				struct scsi_nexus **ret_nexus);
-/* It is lost (SAM-5 6.3.4): its tasks are aborted and waited for, RESERVE(6) and PREVENT end. The
- * caller makes sure that no new task comes. */
+/* It is lost (SAM-5 6.3.4): its tasks are aborted and those under way are waited for (so not from within
+ * complete()), RESERVE(6) and PREVENT end. The caller makes sure that no new task comes, and ends those
+ * between begin and execute with scsi_task_cancel, before or after. */
 void scsi_nexus_destroy(struct scsi_nexus *nexus);
 struct scsi_target *scsi_nexus_target(const struct scsi_nexus *nexus);
 
@@ -143,7 +146,9 @@ enum scsi_tmf_response {
 };
 /*
  * done(ctx, response) is called once, from any thread, when the affected tasks have finished (each
- * one's complete has run, with aborted set). tag: of the task, for ABORT and QUERY TASK.
+ * one's complete has run, with aborted set). Tasks between begin and execute are marked and not waited
+ * for: they complete, with aborted set, when the door executes them. tag: of the task, for ABORT and
+ * QUERY TASK.
  */
 void scsi_tmf(struct scsi_nexus *nexus, enum scsi_tmf function, uint64_t lun, uint64_t tag,
 	      void (*done)(void *ctx, enum scsi_tmf_response response), void *ctx);
