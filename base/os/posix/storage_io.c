@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* Linux transfers at most 0x7ffff000 bytes at once; less keeps a signal's wait short. */
@@ -180,6 +181,20 @@ system_lock(int fd, bool writable, pid_t *ret_holder)
 	return -EAGAIN;
 }
 
+static ssize_t
+system_getxattr(int fd, const char *name, void *value, size_t cap)
+{
+	ssize_t n = fgetxattr(fd, name, value, cap);
+
+	return n < 0 ? -errno : n;
+}
+
+static int
+system_setxattr(int fd, const char *name, const void *value, size_t n)
+{
+	return fsetxattr(fd, name, value, n, 0) < 0 ? -errno : 0;
+}
+
 const struct storage_ops storage_system = {
 	.open = system_open,
 	.close = system_close,
@@ -191,6 +206,8 @@ const struct storage_ops storage_system = {
 	.ftruncate = system_ftruncate,
 	.lseek = system_lseek,
 	.lock = system_lock,
+	.getxattr = system_getxattr,
+	.setxattr = system_setxattr,
 };
 
 /* ---------------------------------------------------------------- on top of them */

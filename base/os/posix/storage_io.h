@@ -41,6 +41,9 @@ struct storage_ops {
 	 * has it; *ret_holder is the process, or 0 when the system does not tell.
 	 */
 	int (*lock)(int fd, bool writable, pid_t *ret_holder);
+	/* Extended attributes: the size of the value, or -errno; 0 or -errno. */
+	ssize_t (*getxattr)(int fd, const char *name, void *value, size_t cap);
+	int (*setxattr)(int fd, const char *name, const void *value, size_t n);
 };
 
 extern const struct storage_ops storage_system; /* the operating system itself */
