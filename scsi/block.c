@@ -13,8 +13,9 @@ scsi_block_check(struct scsi_task *task)
 struct scsi_result
 scsi_block_check_data(const struct scsi_task *task)
 {
-	return task->n_out < task->n_transfer ? scsi_sense(SENSE_INVALID_FIELD_IN_INFORMATION_UNIT) :
-						scsi_good();
+	return task->n_out < task->n_transfer ?
+		       scsi_sense(SENSE_INVALID_FIELD_IN_INFORMATION_UNIT) :
+		       scsi_good();
 }
 
 struct scsi_result
@@ -65,20 +66,19 @@ submit_done(struct scsi_io *io, struct scsi_result res)
 }
 
 void
-scsi_block_submit(struct scsi_task *task, enum scsi_io_kind kind, void *data)
+scsi_block_submit(struct scsi_task *task, enum scsi_io_kind kind, void *data, bool may_unmap)
 {
-	struct scsi_io *io = &task->io;
-
-	io->kind = kind;
-	io->fua = scsi_block_fua(task);
-	io->checked = true;
-	io->lba = task->lba;
-	io->n_blocks = task->n_blocks;
-	io->data = data;
-	io->nexus = task->nexus;
-	io->complete = submit_done;
-	io->ctx = task;
-	scsi_unit_submit(task->lu->unit, io);
+	task->io = (struct scsi_io){.kind = kind,
+				    .fua = scsi_block_fua(task),
+				    .may_unmap = may_unmap,
+				    .checked = true,
+				    .lba = task->lba,
+				    .n_blocks = task->n_blocks,
+				    .data = data,
+				    .nexus = task->nexus,
+				    .complete = submit_done,
+				    .ctx = task};
+	scsi_unit_submit(task->lu->unit, &task->io);
 }
 
 struct scsi_result
@@ -99,7 +99,7 @@ scsi_block_io(struct scsi_task *task, enum scsi_io_kind kind, uint64_t lba, uint
 static void
 read_start(struct scsi_task *task)
 {
-	scsi_block_submit(task, SCSI_IO_READ, task->data_in);
+	scsi_block_submit(task, SCSI_IO_READ, task->data_in, false);
 }
 
 static void
@@ -108,7 +108,7 @@ write_start(struct scsi_task *task)
 	struct scsi_result res = scsi_block_check_data(task);
 
 	if (scsi_ok(res))
-		scsi_block_submit(task, SCSI_IO_WRITE, task->data_out);
+		scsi_block_submit(task, SCSI_IO_WRITE, task->data_out, false);
 	else
 		scsi_task_finish(task, res);
 }
@@ -126,7 +126,7 @@ synchronize_start(struct scsi_task *task)
 	if (p->write_protected || !p->cache_supported)
 		scsi_task_finish(task, scsi_good());
 	else
-		scsi_block_submit(task, SCSI_IO_FLUSH, NULL);
+		scsi_block_submit(task, SCSI_IO_FLUSH, NULL, false);
 }
 
 /* SBC-3 5.8: CONDITION MET would promise that the blocks stay in a cache, which is the program's */

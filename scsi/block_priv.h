@@ -26,8 +26,8 @@ struct scsi_result scsi_block_check_data(const struct scsi_task *task);
 struct scsi_result scsi_block_check_data_exact(const struct scsi_task *task);
 /* FUA, FUA_NV (there is no non-volatile cache: the medium it is), or a write while WCE is 0. */
 bool scsi_block_fua(const struct scsi_task *task);
-/* Submits io, of which kind and data are set; the rest comes from the task. It ends the task. */
-void scsi_block_submit(struct scsi_task *task, enum scsi_io_kind kind, void *data);
+/* The task as one request to the unit, which ends it. may_unmap: WRITE_ZEROES. */
+void scsi_block_submit(struct scsi_task *task, enum scsi_io_kind kind, void *data, bool may_unmap);
 /* One request to the task's unit within run(). */
 struct scsi_result scsi_block_io(struct scsi_task *task, enum scsi_io_kind kind, uint64_t lba,
 				 uint32_t n_blocks, void *data, bool fua);

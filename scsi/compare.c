@@ -210,7 +210,7 @@ scsi_compare_and_write_start(struct scsi_task *task)
 	struct scsi_result res = scsi_block_check_data_exact(task);
 
 	if (scsi_ok(res))
-		scsi_block_submit(task, SCSI_IO_COMPARE_AND_WRITE, task->data_out);
+		scsi_block_submit(task, SCSI_IO_COMPARE_AND_WRITE, task->data_out, false);
 	else
 		scsi_task_finish(task, res);
 }

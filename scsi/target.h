@@ -53,7 +53,9 @@ struct scsi_task {
 
 	/* The door fills before scsi_task_execute; it owns the memory */
 	uint8_t *data_out;
-	uint32_t n_out;   /* bytes that came; fewer than n_transfer is an error of the initiator */
+	/* Bytes that came or were announced. Fewer than n_transfer is an error of the initiator; when more,
+	 * data_out has the first n_transfer of them, and most commands do not mind. */
+	uint32_t n_out;
 	uint8_t *data_in; /* room for n_transfer bytes, page-aligned where possible; not cleared */
 	uint32_t cap_in;  /* n_transfer or more */
 

@@ -283,7 +283,6 @@ scsi_task_execute(struct scsi_task *task)
 		execute_no_lu(task);
 		return;
 	}
-	task->n_out = MIN(task->n_out, task->n_transfer);
 	mutex_lock(&lu->lock);
 	task->started = true;
 	blocked = task->blocked = !scsi_task_runnable_locked(task);

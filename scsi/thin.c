@@ -162,11 +162,10 @@ write_same_start(struct scsi_task *task)
 		scsi_task_finish(task, res);
 		return;
 	}
-	task->io.may_unmap = task->cdb[1] & WS_UNMAP;
 	if (has_no_data(task) || is_zero(task->data_out, scsi_block_length(task)))
-		scsi_block_submit(task, SCSI_IO_WRITE_ZEROES, NULL);
+		scsi_block_submit(task, SCSI_IO_WRITE_ZEROES, NULL, task->cdb[1] & WS_UNMAP);
 	else
-		scsi_block_submit(task, SCSI_IO_WRITE_SAME, task->data_out);
+		scsi_block_submit(task, SCSI_IO_WRITE_SAME, task->data_out, false);
 }
 
 /* ---------------------------------------------------------------- GET LBA STATUS */

@@ -311,12 +311,14 @@ scsi_fake_execute(struct scsi_fake_task *t, const void *out, size_t n_out)
 	struct scsi_task *task = &t->task;
 
 	if (task->direction == SCSI_DATA_OUT) {
-		task->n_out = (uint32_t)MIN(n_out, task->n_transfer);
+		size_t size = MIN(n_out, (size_t)task->n_transfer);
+
+		task->n_out = (uint32_t)n_out;
 		/* Exactly as large as what came: a read beyond it is caught */
-		t->out = malloc(MAX(task->n_out, 1u));
+		t->out = malloc(MAX(size, 1u));
 		CHECK(t->out);
-		if (task->n_out > 0)
-			memcpy(t->out, out, task->n_out);
+		if (size > 0)
+			memcpy(t->out, out, size);
 		task->data_out = t->out;
 	} else if (task->direction == SCSI_DATA_IN) {
 		t->in = malloc(task->n_transfer);
