@@ -488,7 +488,7 @@ run_segments(struct scsi_task *task, const struct copy_list *list, struct copy_r
 static struct scsi_result
 extended_copy_with(struct scsi_task *task, struct copy_list *list)
 {
-	struct copy_result *r;
+	struct copy_result *r = NULL;
 	const uint8_t *p;
 	size_t size;
 	struct scsi_result res = scsi_task_parameters(task, &p, &size);
