@@ -24,6 +24,7 @@ struct disk {
 	char *target;
 	struct disk_options options;
 	struct disk_geometry geometry;
+	uint32_t transfer_limit; /* bytes the way carries at once; 0: it has no limit of its own */
 	struct disk_error failure;
 	struct list active; /* struct disk_cdb.link: with the way */
 	struct list done;   /* of requests */

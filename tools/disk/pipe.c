@@ -215,6 +215,20 @@ static const struct disk_ops cdb_ops = {
 };
 
 int
+pipe_send_greeting(struct pipe_disk *p)
+{
+	ssize_t n;
+
+	put_le32(p->head, (uint32_t)(p->n_head - 4));
+	n = send(p->fd, p->head, p->n_head, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == (ssize_t)p->n_head)
+		return 0;
+	disk_fail(&p->disk, n < 0 ? errno : EIO, "%s: greeting the unit: %s", p->disk.target,
+		  n < 0 ? strerror(errno) : "only part of it was taken");
+	return -p->disk.failure.err;
+}
+
+int
 pipe_wait(struct pipe_disk *p, bool (*done)(struct pipe_disk *p), unsigned ms)
 {
 	uint64_t until = clock_monotonic_ns() + ms * 1000000ull;
@@ -224,7 +238,7 @@ pipe_wait(struct pipe_disk *p, bool (*done)(struct pipe_disk *p), unsigned ms)
 		err = turn(p, disk_ms_left(until, -1));
 	if (!err && !done(p)) {
 		err = -ETIMEDOUT;
-		disk_fail(&p->disk, ETIMEDOUT, "%s: the peer did not say what it must within %u ms",
+		disk_fail(&p->disk, ETIMEDOUT, "%s: the unit sent no greeting within %u ms; another client may hold it",
 			  p->disk.target, ms);
 	}
 	if (err && !p->disk.failure.err)

@@ -30,14 +30,14 @@ struct pipe_disk {
 	uint8_t *rx;
 	size_t n_rx, cap_rx;
 	bool greeted;
-	uint64_t reset_id; /* of the task management request under way; 0: none */
-	int reset_answer;
 };
 
 /* The work of that id, when all of it has been sent; NULL. */
 struct disk_cdb *pipe_find(struct pipe_disk *p, uint64_t id);
 /* Room for messages of that size. */
 NODISCARD int pipe_reserve(struct pipe_disk *p, size_t max_message);
+/* Sends what head holds, before there is a queue. The socket of a new connection takes it at once. */
+int pipe_send_greeting(struct pipe_disk *p);
 /* Turns until done says so; 0, or -errno after disk_fail. */
 int pipe_wait(struct pipe_disk *p, bool (*done)(struct pipe_disk *p), unsigned ms);
 int pipe_cdb_reset(struct disk *disk, enum disk_reset what, struct disk_error *error);

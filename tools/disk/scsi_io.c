@@ -202,6 +202,8 @@ disk_read_geometry(struct disk *disk, struct disk_error *error)
 									    strerror(-err));
 	if (!g->max_transfer)
 		g->max_transfer = 1 << 20;
+	if (disk->transfer_limit)
+		g->max_transfer = MIN(g->max_transfer, disk->transfer_limit);
 	g->max_transfer = MAX(g->max_transfer / g->block_length, 1u) * g->block_length;
 	if (!g->max_unmap_blocks)
 		g->max_unmap_blocks = UINT32_MAX;
