@@ -170,6 +170,7 @@ struct scsi_lu {
 	bool sanitizing;
 	uint16_t sanitize_progress;/* 1/65536 */
 	bool sanitize_failed;
+	bool sanitize_unrestricted;/* AUSE of the last SANITIZE: EXIT FAILURE MODE may end the failure */
 	struct scsi_copy *copy;    /* copy.c: results of the last EXTENDED COPY by list id; or NULL */
 };
 
