@@ -10,7 +10,7 @@ expect 0 "--help" "$userdrive" --help
 expect 0 "-h" "$userdrive" -h
 expect 1 "without a word: how it is used" "$userdrive"
 check "on standard error" says err '^usage: '
-for command in mount list info stop doctor version help; do
+for command in mount attach list info stop detach resize doctor version help; do
 	expect 0 "help $command" "$userdrive" help "$command"
 	check "help $command has usage" says out "^usage: userdrive $command"
 	check "help $command has an example" says out '^Examples?:'
@@ -30,6 +30,16 @@ expect 1 "stop of one and all" "$userdrive" stop --all /mnt
 expect 1 "a time limit that is no number" "$userdrive" stop --timeout soon /mnt
 expect 1 "an empty time limit" "$userdrive" stop --timeout '' /mnt
 expect 1 "a time limit above a day" "$userdrive" stop --timeout 86401 /mnt
+expect 1 "attach of nothing" "$userdrive" attach
+expect 1 "attach of nothing, with an option" "$userdrive" attach --json
+expect 1 "detach of nothing" "$userdrive" detach
+expect 1 "detach of two" "$userdrive" detach a b
+expect 1 "resize without a size" "$userdrive" resize a
+expect 1 "resize to what is no size" "$userdrive" resize a big
+expect 1 "resize to nothing" "$userdrive" resize a 0
+expect 2 "detach of what is no disk" "$userdrive" detach /dev/null
+check "the message says where to look" says err 'userdrive list'
+expect 2 "resize of what is no disk" "$userdrive" resize /dev/null 1G
 expect 1 "mount of nothing" "$userdrive" mount
 expect 2 "mount of an unknown program" "$userdrive" mount no-such-program /mnt
 check "the message says what is known" says err 'memfs and passthrough'

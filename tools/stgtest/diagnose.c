@@ -46,7 +46,11 @@ verify_check(struct verify *v, uint64_t lba, const uint8_t *data)
 	size_t length = v->g.block_length;
 
 	v->report.n_checked++;
-	if (is_right(v, lba, data) || v->n_suspects == SUSPECTS_MAX)
+	if (is_right(v, lba, data)) {
+		verify_cell(v, lba)->seen = true;
+		return;
+	}
+	if (v->n_suspects == SUSPECTS_MAX)
 		return;
 	for (unsigned i = 0; i < v->n_suspects; i++)
 		if (v->suspects[i] == lba)
@@ -198,6 +202,16 @@ name_broken_block(struct verify *v, uint64_t lba, const uint8_t *data)
 		      "%zu of %zu bytes differ from generation %u", n_wrong, length, cell->generation);
 }
 
+/* An unmap that took too much? */
+static bool
+is_beside_unmapped(const struct verify *v, uint64_t lba)
+{
+	uint64_t i = lba - v->first;
+
+	return (i > 0 && v->cells[i - 1].state == CELL_UNMAPPED) ||
+	       (i + 1 < v->n_range && v->cells[i + 1].state == CELL_UNMAPPED);
+}
+
 static void
 name_fault(struct verify *v, uint64_t lba, const uint8_t *data)
 {
@@ -218,7 +232,7 @@ name_fault(struct verify *v, uint64_t lba, const uint8_t *data)
 			      "was unmapped and does not read as zeroes");
 	else if (!block_is_zero(data, v->g.block_length))
 		name_broken_block(v, lba, data);
-	else if (cell->previous)
+	else if (cell->previous || cell->seen || is_beside_unmapped(v, lba))
 		stgtest_fault(v->params, &v->report, FAULT_ZEROED, lba, 1,
 			      "holds zeroes instead of generation %u", cell->generation);
 	else

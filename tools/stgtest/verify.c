@@ -61,6 +61,7 @@ acknowledged(struct verify *v, const struct verify_slot *s)
 		}
 		cell->previous = cell->state == CELL_WRITTEN ? cell->generation : 0;
 		cell->generation = s->generation;
+		cell->seen = false;
 		cell->state = req->kind == DISK_WRITE ? CELL_WRITTEN : CELL_UNMAPPED;
 	}
 	if (good)

@@ -12,6 +12,7 @@ struct cell {
 	uint32_t generation; /* acknowledged; 0: none */
 	uint32_t previous;   /* before that */
 	uint8_t state;       /* enum cell_state */
+	bool seen;           /* it has been read back since it was written */
 	bool busy;           /* a request that covers it is under way */
 };
 
