@@ -20,8 +20,8 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command command_mount, command_list, command_info, command_stop,
-	command_doctor;
+extern const struct command command_mount, command_attach, command_list, command_info,
+	command_stop, command_detach, command_resize, command_doctor;
 
 void usage_error(const struct command *command, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

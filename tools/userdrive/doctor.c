@@ -11,6 +11,7 @@
 #include "base/os/posix/mount_record.h"
 #include "fuse/mount.h"
 #include "tools/userdrive/command.h"
+#include "tools/userdrive/disks.h"
 #include "tools/userdrive/drives.h"
 
 struct visit {
@@ -87,6 +88,37 @@ examine(struct visit *v, const struct drive *drive)
 	}
 }
 
+static bool
+serves_a_mount(const struct drives *d, pid_t pid)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->drive[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Those that serve a mount were named with it. */
+static void
+examine_disks(struct visit *v)
+{
+	struct disks disks;
+	char name[32];
+	int err = disks_read(&disks); /* no runtime directory: no disks */
+
+	(void)err;
+	for (size_t i = 0; i < disks.n_silent; i++) {
+		pid_t pid = disks.silent[i];
+
+		if (serves_a_mount(v->drives, pid))
+			continue;
+		snprintf(name, sizeof(name), "process %ld", (long)pid);
+		report(v, name, "disk", pid, "its program does not answer",
+		       "end it with 'kill -KILL'");
+		v->n_left++;
+	}
+	disks_free(&disks);
+}
+
 /* Records of mounts that are gone and of processes that are dead are litter. */
 static int
 sweep(void *ctx, const struct mount_record *r)
@@ -143,12 +175,13 @@ run_doctor(int argc, char **argv)
 	examine_machine(&v);
 	for (size_t i = 0; i < d.n; i++)
 		examine(&v, &d.drive[i]);
+	examine_disks(&v);
 	err = mount_record_list(sweep, &v); /* no runtime directory: no records, no litter */
 	(void)err;
 	if (v.json)
 		printf("%s]\n", buf_str(&v.out));
 	else if (v.n_cleaned + v.n_left == 0)
-		puts("No drive is dead or silent.");
+		puts("No drive or disk is dead or silent.");
 	buf_fini(&v.out);
 	drives_free(&d);
 	return v.n_left ? EXIT_PROBLEMS : EXIT_OK;

@@ -223,6 +223,7 @@ drive_json(struct buf *out, const struct drive *drive)
 	buf_printf(out, "{\"mount_point\":");
 	buf_json_string(out, drive->mount->where);
 	member(out, "program", drive->program);
+	member(out, "kind", "file system");
 	member(out, "state", drive_state_name(drive->state));
 	member(out, "type", drive->mount->type);
 	member(out, "source", drive->mount->source);

@@ -98,6 +98,21 @@ skip_value(const char *p)
 	return p;
 }
 
+/* A value that begins at p and ends before end. */
+static bool
+copy_value(const char *p, const char *end, char *dst, size_t cap)
+{
+	if (*p == '"')
+		return read_string(p + 1, dst, cap) != NULL;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\n'))
+		end--;
+	if ((size_t)(end - p) >= cap)
+		return false;
+	memcpy(dst, p, (size_t)(end - p));
+	dst[end - p] = '\0';
+	return true;
+}
+
 bool
 json_get(const char *object, const char *key, char *dst, size_t cap)
 {
@@ -117,20 +132,33 @@ json_get(const char *object, const char *key, char *dst, size_t cap)
 		const char *end = skip_value(p);
 		if (!end)
 			return false;
-		if (strcmp(name, key) == 0) {
-			if (*p == '"')
-				return read_string(p + 1, dst, cap) != NULL;
-			while (end > p && (end[-1] == ' ' || end[-1] == '\n'))
-				end--;
-			if ((size_t)(end - p) >= cap)
-				return false;
-			memcpy(dst, p, (size_t)(end - p));
-			dst[end - p] = '\0';
-			return true;
-		}
+		if (strcmp(name, key) == 0)
+			return copy_value(p, end, dst, cap);
 		p = skip_space(end);
 		if (*p != ',')
 			return false;
+	}
+	return false;
+}
+
+bool
+json_item(const char *array, size_t index, char *dst, size_t cap)
+{
+	const char *p = skip_space(array);
+
+	if (*p != '[' || *(p = skip_space(p + 1)) == ']')
+		return false;
+	for (size_t i = 0; *p; i++) {
+		const char *end = skip_value(p);
+
+		if (!end || end == p)
+			return false;
+		if (i == index)
+			return copy_value(p, end, dst, cap);
+		p = skip_space(end);
+		if (*p != ',')
+			return false;
+		p = skip_space(p + 1);
 	}
 	return false;
 }

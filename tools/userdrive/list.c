@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/userdrive/command.h"
+#include "tools/userdrive/disks.h"
 #include "tools/userdrive/drives.h"
 
 /* Parses "--json" and what is not an option. Returns the number of the latter, or -1. */
@@ -29,8 +30,14 @@ parse(const struct command *command, int argc, char **argv, bool *json, bool *al
 	return n;
 }
 
+/* What there is of both kinds. */
+struct everything {
+	struct drives drives;
+	struct disks disks;
+};
+
 static void
-print_table(const struct drives *d, bool all)
+print_mounts(const struct drives *d, bool all)
 {
 	char transport[64];
 
@@ -47,19 +54,59 @@ print_table(const struct drives *d, bool all)
 	}
 }
 
+/* A line for each way to a disk. */
+static void
+print_disks(const struct disks *d)
+{
+	char size[32], name[1100];
+
+	printf("%-32s %-14s %8s  %-10s %s\n", "DISK", "PROGRAM", "PID", "SIZE", "SOURCE");
+	for (size_t i = 0; i < d->n; i++) {
+		const struct disk *disk = &d->disk[i];
+
+		printf("%-32s %-14s %8ld  %-10s %s\n", disk_name(disk, name, sizeof(name)),
+		       disk->program, (long)disk->pid, disk_size_text(disk, size, sizeof(size)),
+		       disk->source);
+		for (size_t j = 1; j < disk->n_doors; j++)
+			printf("%-32s %-14s %8ld\n", disk->door[j].place, disk->program,
+			       (long)disk->pid);
+	}
+}
+
+/* A heading without lines says that there are none; once is enough. */
+static void
+print_tables(const struct everything *e, bool all)
+{
+	bool has_mounts = false;
+
+	for (size_t i = 0; i < e->drives.n; i++)
+		has_mounts |= all || e->drives.drive[i].state != DRIVE_FOREIGN;
+	if (has_mounts || e->disks.n == 0)
+		print_mounts(&e->drives, all);
+	if (has_mounts && e->disks.n)
+		putchar('\n');
+	if (e->disks.n)
+		print_disks(&e->disks);
+}
+
 static int
-print_json(const struct drives *d, bool all)
+print_json(const struct everything *e, bool all)
 {
 	CLEANUP(buf_fini) struct buf out = BUF_INIT;
-	bool first = true;
+	const char *between = "";
 
 	buf_printf(&out, "[");
-	for (size_t i = 0; i < d->n; i++) {
-		if (d->drive[i].state == DRIVE_FOREIGN && !all)
+	for (size_t i = 0; i < e->drives.n; i++) {
+		if (e->drives.drive[i].state == DRIVE_FOREIGN && !all)
 			continue;
-		buf_printf(&out, "%s", first ? "" : ",");
-		drive_json(&out, &d->drive[i]);
-		first = false;
+		buf_printf(&out, "%s", between);
+		drive_json(&out, &e->drives.drive[i]);
+		between = ",";
+	}
+	for (size_t i = 0; i < e->disks.n; i++) {
+		buf_printf(&out, "%s", between);
+		disk_json(&out, &e->disks.disk[i]);
+		between = ",";
 	}
 	buf_printf(&out, "]");
 	puts(buf_str(&out));
@@ -67,14 +114,25 @@ print_json(const struct drives *d, bool all)
 }
 
 static int
-read_or_say(struct drives *d)
+read_or_say(struct everything *e)
 {
-	int err = drives_read(d);
+	int err = drives_read(&e->drives);
 
 	if (err < 0)
 		fprintf(stderr, "userdrive: the mounts of this machine cannot be read: %s\n",
 			strerror(-err));
-	return err;
+	int disks_err = disks_read(&e->disks);
+	if (disks_err < 0)
+		fprintf(stderr, "userdrive: the disks of this machine cannot be read: %s\n",
+			strerror(-disks_err));
+	return err < 0 ? err : disks_err;
+}
+
+static void
+free_everything(struct everything *e)
+{
+	drives_free(&e->drives);
+	disks_free(&e->disks);
 }
 
 static int
@@ -82,7 +140,7 @@ run_list(int argc, char **argv)
 {
 	bool json = false, all = false;
 	const char *what = NULL;
-	struct drives d;
+	struct everything e;
 	int code = EXIT_OK;
 	int n = parse(&command_list, argc, argv, &json, &all, &what);
 
@@ -91,13 +149,13 @@ run_list(int argc, char **argv)
 			usage_error(&command_list, "'%s' is not expected", what);
 		return EXIT_USAGE;
 	}
-	if (read_or_say(&d) < 0)
+	if (read_or_say(&e) < 0)
 		code = EXIT_FAILED;
 	else if (json)
-		code = print_json(&d, all);
+		code = print_json(&e, all);
 	else
-		print_table(&d, all);
-	drives_free(&d);
+		print_tables(&e, all);
+	free_everything(&e);
 	return code;
 }
 
@@ -123,56 +181,94 @@ print_info(const struct drive *drive)
 		printf("%-12s %d\n", "waiting", waiting);
 }
 
+static void
+print_disk_info(const struct disk *disk)
+{
+	static const char *const keys[] = {"guid", "product", "revision", "write_protected",
+					   "started"};
+	char value[512];
+
+	for (size_t i = 0; i < disk->n_doors; i++)
+		printf("%-12s %s (%s)\n", "disk", disk->door[i].place, disk->door[i].kind);
+	printf("%-12s %s\n", "program", disk->program);
+	printf("%-12s %ld\n", "pid", (long)disk->pid);
+	if (disk->source[0])
+		printf("%-12s %s\n", "source", disk->source);
+	printf("%-12s %llu bytes (%s), in blocks of %u\n", "size", (unsigned long long)disk->size,
+	       disk_size_text(disk, value, sizeof(value)), disk->block_length);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (disk_info_get(disk, keys[i], value, sizeof(value))[0])
+			printf("%-12s %s\n", keys[i], value);
+}
+
+static void
+print_one_json(const struct drive *drive, const struct disk *disk)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT;
+
+	if (drive)
+		drive_json(&out, drive);
+	else
+		disk_json(&out, disk);
+	puts(buf_str(&out));
+}
+
+static int
+show(struct everything *e, const char *what, bool json)
+{
+	const struct drive *drive = drives_find(&e->drives, what);
+	const struct disk *disk = drive ? NULL : disks_find(&e->disks, what);
+
+	if (!drive && !disk) {
+		fprintf(stderr, "userdrive: %s: no drive is mounted there, and no disk is called "
+				"so; 'userdrive list' shows those that are\n", what);
+		return EXIT_NO_DRIVE;
+	}
+	if (json)
+		print_one_json(drive, disk);
+	else if (drive)
+		print_info(drive);
+	else
+		print_disk_info(disk);
+	return EXIT_OK;
+}
+
 static int
 run_info(int argc, char **argv)
 {
 	bool json = false;
 	const char *what = NULL;
-	struct drives d;
+	struct everything e;
 	int code = EXIT_FAILED;
 	int n = parse(&command_info, argc, argv, &json, NULL, &what);
 
 	if (n != 1) {
 		if (n >= 0)
-			usage_error(&command_info, "one mount point or pid is expected");
+			usage_error(&command_info, "one mount point, disk or pid is expected");
 		return EXIT_USAGE;
 	}
-	if (read_or_say(&d) == 0) {
-		struct drive *drive = drives_find(&d, what);
-
-		code = EXIT_OK;
-		if (!drive) {
-			fprintf(stderr, "userdrive: %s: no drive is mounted there; "
-					"'userdrive list' shows those that are\n", what);
-			code = EXIT_NO_DRIVE;
-		} else if (json) {
-			CLEANUP(buf_fini) struct buf out = BUF_INIT;
-
-			drive_json(&out, drive);
-			puts(buf_str(&out));
-		} else {
-			print_info(drive);
-		}
-	}
-	drives_free(&d);
+	if (read_or_say(&e) == 0)
+		code = show(&e, what, json);
+	free_everything(&e);
 	return code;
 }
 
 const struct command command_list = {
 	.name = "list",
 	.arguments = "[--all] [--json]",
-	.summary = "show the drives that are mounted",
+	.summary = "show the drives that are mounted, and the disks",
 	.help = "  -a, --all   also FUSE mounts of other programs\n"
-		"  --json      an array of objects\n"
+		"  --json      an array of objects; \"kind\" is \"file system\" or \"disk\"\n"
 		"\nExample:\n  userdrive list --json | jq -r '.[].mount_point'\n",
 	.run = run_list,
 };
 
 const struct command command_info = {
 	.name = "info",
-	.arguments = "MOUNTPOINT|PID [--json]",
-	.summary = "show what is known of one drive",
-	.help = "  --json      an object; \"server\" is what the serving process says\n"
+	.arguments = "MOUNTPOINT|DISK|PID [--json]",
+	.summary = "show what is known of one drive or disk",
+	.help = "  DISK        its device, image or URL\n"
+		"  --json      an object; \"server\" is what the serving process says\n"
 		"\nExample:\n  userdrive info /mnt/scratch\n",
 	.run = run_info,
 };

@@ -25,8 +25,8 @@ static const struct command command_help = {
 };
 
 static const struct command *const commands[] = {
-	&command_mount, &command_list,	  &command_info, &command_stop,
-	&command_doctor, &command_version, &command_help,
+	&command_mount,	 &command_attach, &command_list,   &command_info,    &command_stop,
+	&command_detach, &command_resize, &command_doctor, &command_version, &command_help,
 };
 
 static const struct command *
@@ -56,8 +56,9 @@ print_help(FILE *to)
 	fprintf(to, "usage: userdrive COMMAND [ARGUMENTS]\n\nOrdinary programs become drives.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(to, "\n'userdrive help COMMAND' tells more.\n\nExample:\n"
-		    "  userdrive mount memfs /mnt/scratch && userdrive list\n");
+	fprintf(to, "\n'userdrive help COMMAND' tells more.\n\nExamples:\n"
+		    "  userdrive mount memfs /mnt/scratch && userdrive list\n"
+		    "  userdrive attach disk.img --size 10G && userdrive list\n");
 }
 
 static const struct command *
@@ -128,7 +129,8 @@ main(int argc, char **argv)
 	if (!command)
 		return EXIT_USAGE;
 	/* What follows the name of a drive program is for that program. */
-	int own = command == &command_mount && argc > 3 ? 3 : argc;
+	bool has_program = command == &command_mount || command == &command_attach;
+	int own = has_program && argc > 3 ? 3 : argc;
 	for (int i = 2; i < own; i++)
 		if (is_help(argv[i])) {
 			char *help[] = {argv[0], argv[1], NULL};

@@ -14,6 +14,7 @@
 #include "base/os/posix/mount_record.h"
 #include "fuse/mount.h"
 #include "tools/userdrive/command.h"
+#include "tools/userdrive/disks.h"
 #include "tools/userdrive/drives.h"
 
 enum { POLL_MS = 10, ASK_MS = 5000, PROGRESS_MS = 1000, END_MS = 3000 };
@@ -177,52 +178,83 @@ parse(int argc, char **argv, struct arguments *a)
 		return -1;
 	}
 	if (a->n == 0 && !a->all) {
-		usage_error(&command_stop, "a mount point or pid is expected, or --all");
+		usage_error(&command_stop, "a mount point, disk or pid is expected, or --all");
 		return -1;
 	}
 	return 0;
 }
 
 static int
+stop_drive(const struct drive *drive, const struct arguments *a)
+{
+	return a->force ? force(drive) : stop(drive, a->timeout_ms);
+}
+
+/* Worst exit code of all. */
+static int
+stop_all(const struct drives *drives, const struct disks *disks, const struct arguments *a)
+{
+	int code = EXIT_OK, one;
+
+	for (size_t i = 0; i < drives->n; i++)
+		if (drives->drive[i].state != DRIVE_FOREIGN) {
+			one = stop_drive(&drives->drive[i], a);
+			code = one ? one : code;
+		}
+	for (size_t i = 0; i < disks->n; i++) {
+		one = disk_stop(&disks->disk[i], a->force, a->timeout_ms);
+		code = one ? one : code;
+	}
+	return code;
+}
+
+static int
+stop_named(struct drives *drives, struct disks *disks, const struct arguments *a, const char *what)
+{
+	const struct drive *drive = drives_find(drives, what);
+	const struct disk *disk = drive ? NULL : disks_find(disks, what);
+
+	if (drive)
+		return stop_drive(drive, a);
+	if (disk)
+		return disk_stop(disk, a->force, a->timeout_ms);
+	fprintf(stderr, "userdrive: %s: no drive is mounted there, and no disk is called so\n", what);
+	return EXIT_NO_DRIVE;
+}
+
+static int
 run_stop(int argc, char **argv)
 {
 	struct arguments a = {.timeout_ms = 30000};
-	struct drives d;
-	int code = EXIT_OK;
+	struct drives drives;
+	struct disks disks;
+	int code;
 
 	if (parse(argc, argv, &a) < 0)
 		return EXIT_USAGE;
-	if (drives_read(&d) < 0) {
-		drives_free(&d);
-		return EXIT_FAILED;
-	}
-	for (size_t i = 0; a.all && i < d.n; i++)
-		if (d.drive[i].state != DRIVE_FOREIGN) {
-			int one = a.force ? force(&d.drive[i]) : stop(&d.drive[i], a.timeout_ms);
+	int err = drives_read(&drives);
+	int disks_err = disks_read(&disks);
+	code = err < 0 || disks_err < 0 ? EXIT_FAILED : EXIT_OK;
+	if (code == EXIT_OK && a.all)
+		code = stop_all(&drives, &disks, &a);
+	for (int i = 0; err == 0 && disks_err == 0 && i < a.n; i++) {
+		int one = stop_named(&drives, &disks, &a, a.what[i]);
 
-			code = one ? one : code;
-		}
-	for (int i = 0; i < a.n; i++) {
-		struct drive *drive = drives_find(&d, a.what[i]);
-		int one = EXIT_NO_DRIVE;
-
-		if (drive)
-			one = a.force ? force(drive) : stop(drive, a.timeout_ms);
-		else
-			fprintf(stderr, "userdrive: %s: no drive is mounted there\n", a.what[i]);
 		code = one ? one : code;
 	}
-	drives_free(&d);
+	drives_free(&drives);
+	disks_free(&disks);
 	return code;
 }
 
 const struct command command_stop = {
 	.name = "stop",
-	.arguments = "[--force] [--timeout SECONDS] MOUNTPOINT|PID… | --all",
-	.summary = "finish what is under way, then unmount",
-	.help = "  -f, --force          end it now: requests under way fail\n"
+	.arguments = "[--force] [--timeout SECONDS] MOUNTPOINT|DISK|PID… | --all",
+	.summary = "finish what is under way, then unmount or detach",
+	.help = "  DISK                 its device, image or URL\n"
+		"  -f, --force          end it now: requests under way fail\n"
 		"  --timeout SECONDS    how long to wait (default 30)\n"
-		"  --all                every drive of yours\n"
+		"  --all                every drive and disk of yours\n"
 		"\nExample:\n  userdrive stop /mnt/scratch\n",
 	.run = run_stop,
 };
