@@ -4,10 +4,12 @@
  * Invariants, ruled by lock:
  *   n_running   jobs in a slot, at most n_slots; a job that waits for exclusivity has left its own
  *   n_ios       block requests that have begun and not completed, asynchronous ones included
- *   n_away      jobs that wait for another unit: they come back for a slot before those in the queue
+ *   n_away      who waits for a slot on a thread of its own: a caller that may block, or a job that has
+ *               been to another unit and comes back
  *   queue       jobs that wait for a slot, oldest first
  *   exclusive   one job has the unit alone: nothing else starts
- * A job starts when (!exclusive && n_waiting_exclusive == 0 && n_running < n_slots).
+ * A job starts when a slot is free, nobody is exclusive, and nobody waits to be; the rest of a request
+ * that has begun does not wait for who waits for its end.
  *
  *   submit --checks--> slot free and unit quick? --yes--> backend on this thread
  *                            | no                             | true: complete
@@ -62,7 +64,7 @@ struct scsi_unit {
 	struct cond work;  /* for workers: a job may start */
 	struct cond quiet; /* n_running or n_ios fell, exclusive ended */
 	unsigned n_slots, n_running, n_ios, n_waiting_exclusive;
-	unsigned n_away; /* jobs that wait for another unit, their slot given up */
+	unsigned n_away;
 	bool exclusive;
 	bool drained; /* nothing is under way and nothing will come: workers end */
 	struct scsi_result final_flush;
@@ -272,18 +274,54 @@ is_native(const struct scsi_unit *unit, enum scsi_io_kind kind)
 	return unit->ops.kinds & SCSI_IO_BIT(kind);
 }
 
-static bool
-may_start_locked(const struct scsi_unit *unit)
+static void
+io_job(struct scsi_job *job)
 {
-	return !unit->exclusive && unit->n_waiting_exclusive == 0 &&
+	(void)job; /* run_job knows requests by this address */
+}
+
+/* The request that a job is, or NULL. */
+static struct scsi_io *
+io_of(struct scsi_job *job)
+{
+	return job->run == io_job ? container_of(job, struct scsi_io, job) : NULL;
+}
+
+/* job NULL: who comes back for its slot. */
+static bool
+may_start_locked(const struct scsi_unit *unit, struct scsi_job *job)
+{
+	bool has_begun = job && io_of(job) && io_of(job)->has_begun;
+
+	return !unit->exclusive && (unit->n_waiting_exclusive == 0 || has_begun) &&
 	       unit->n_running < unit->n_slots;
+}
+
+static struct scsi_job *
+first_in_queue(const struct scsi_unit *unit)
+{
+	return list_empty(&unit->queue) ? NULL :
+					  list_first(&unit->queue, struct scsi_job, link);
+}
+
+/* Takes a slot. An emulation does not count as a request, its parts do: it may want to be alone. */
+static void
+enter_locked(struct scsi_unit *unit, struct scsi_job *job)
+{
+	struct scsi_io *io = io_of(job);
+
+	unit->n_running++;
+	if (io && is_native(unit, io->kind) && !io->has_begun) {
+		io->has_begun = true;
+		unit->n_ios++;
+	}
 }
 
 /* Somebody may go on now: a queued job, or who waits for quiet. */
 static void
 wake_locked(struct scsi_unit *unit)
 {
-	if (!list_empty(&unit->queue) && may_start_locked(unit))
+	if (first_in_queue(unit) && may_start_locked(unit, first_in_queue(unit)))
 		cond_signal(&unit->work);
 	if (unit->n_waiting_exclusive > 0 || unit->n_away > 0 ||
 	    atomic_load(&unit->state) != UNIT_SERVING)
@@ -292,7 +330,6 @@ wake_locked(struct scsi_unit *unit)
 
 static bool io_step(struct scsi_io *io);
 static void io_finish(struct scsi_io *io);
-static void io_job(struct scsi_job *job);
 
 /* Leaves the slot; io_done: its request is complete as well. */
 static void
@@ -310,12 +347,11 @@ static void
 run_job(struct scsi_unit *unit, struct scsi_job *job)
 {
 	struct scsi_unit *outer = slot_unit;
+	struct scsi_io *io = io_of(job);
 
 	slot_unit = unit;
-	if (job->run == io_job) {
-		struct scsi_io *io = container_of(job, struct scsi_io, job);
-		/* An emulation counts by its parts: it may want to be alone. */
-		bool counted = is_native(unit, io->kind), done = io_step(io);
+	if (io) {
+		bool counted = io->has_begun, done = io_step(io);
 
 		slot_unit = outer;
 		leave(unit, done && counted);
@@ -335,15 +371,16 @@ worker_main(void *arg)
 
 	mutex_lock(&unit->lock);
 	for (;;) {
-		while (list_empty(&unit->queue) ? !unit->drained : !may_start_locked(unit))
-			cond_wait(&unit->work, &unit->lock);
-		if (list_empty(&unit->queue))
+		struct scsi_job *job = first_in_queue(unit);
+
+		if (!job && unit->drained)
 			break;
-
-		struct scsi_job *job = list_first(&unit->queue, struct scsi_job, link);
-
+		if (!job || !may_start_locked(unit, job)) {
+			cond_wait(&unit->work, &unit->lock);
+			continue;
+		}
 		list_remove(&job->link);
-		unit->n_running++;
+		enter_locked(unit, job);
 		mutex_unlock(&unit->lock);
 		run_job(unit, job);
 		mutex_lock(&unit->lock);
@@ -365,7 +402,7 @@ count(_Atomic uint64_t *counter, uint64_t n)
 }
 
 /* What comes for a slot. The rest of a request that is under way goes ahead of the queue. */
-enum arrival { ARRIVES_JOB, ARRIVES_IO, ARRIVES_REST };
+enum arrival { ARRIVES_NEW, ARRIVES_REST };
 
 static bool
 is_welcome_locked(const struct scsi_unit *unit, enum arrival arrival)
@@ -384,11 +421,10 @@ run_or_queue(struct scsi_unit *unit, struct scsi_job *job, bool may_block, enum 
 	mutex_lock(&unit->lock);
 	welcome = is_welcome_locked(unit, arrival);
 	if (welcome) {
-		unit->n_ios += arrival == ARRIVES_IO && !may_block;
-		now = !may_block && is_quick(unit) && may_start_locked(unit) &&
-		      list_empty(&unit->queue);
+		now = !may_block && is_quick(unit) && list_empty(&unit->queue) &&
+		      may_start_locked(unit, job);
 		if (now)
-			unit->n_running++;
+			enter_locked(unit, job);
 		else
 			list_insert(arrival == ARRIVES_REST ? unit->queue.next : &unit->queue,
 				    &job->link);
@@ -408,7 +444,7 @@ scsi_unit_run(struct scsi_unit *unit, struct scsi_job *job, bool may_block)
 {
 	struct scsi_unit *outer = slot_unit;
 
-	if (run_or_queue(unit, job, may_block, ARRIVES_JOB))
+	if (run_or_queue(unit, job, may_block, ARRIVES_NEW))
 		return;
 	/* Outside of a slot each of its requests fails at once; the job ends as it must. */
 	slot_unit = NULL;
@@ -511,8 +547,10 @@ begin_stop(struct scsi_unit *unit)
 	first = atomic_load(&unit->state) == UNIT_SERVING;
 	if (atomic_load(&unit->state) == UNIT_NEW)
 		atomic_store(&unit->state, UNIT_STOPPED);
-	if (first)
+	if (first) {
 		atomic_store(&unit->state, UNIT_STOPPING);
+		cond_broadcast(&unit->quiet); /* who waits for a slot gives up */
+	}
 	while (!first && atomic_load(&unit->state) != UNIT_STOPPED)
 		cond_wait(&unit->quiet, &unit->lock);
 	mutex_unlock(&unit->lock);
@@ -784,12 +822,6 @@ io_step(struct scsi_io *io)
 }
 
 static void
-io_job(struct scsi_job *job)
-{
-	(void)job; /* run_job knows it by this address */
-}
-
-static void
 count_io(struct scsi_unit *unit, const struct scsi_io *io)
 {
 	uint64_t n_bytes = (uint64_t)io->n_blocks * unit->params.block_length;
@@ -866,7 +898,7 @@ io_begin(struct scsi_unit *unit, struct scsi_io *io)
 	assert(io->kind > 0 && io->kind < SCSI_IO_KIND_LIMIT);
 	io->unit = unit;
 	io->done = io->n_mappings = 0;
-	io->is_direct = false;
+	io->is_direct = io->has_begun = false;
 	io->job.run = io_job;
 	list_init(&io->job.link);
 	io->result = check_begin(unit, io);
@@ -878,7 +910,7 @@ scsi_unit_submit(struct scsi_unit *unit, struct scsi_io *io)
 {
 	/* Emulations make several requests: a door's event loop is no place for them. */
 	if (io_begin(unit, io)) {
-		if (run_or_queue(unit, &io->job, !is_native(unit, io->kind), ARRIVES_IO))
+		if (run_or_queue(unit, &io->job, !is_native(unit, io->kind), ARRIVES_NEW))
 			return;
 		io->result = scsi_sense(SENSE_MEDIUM_NOT_PRESENT);
 	}
@@ -968,41 +1000,71 @@ leave_for_a_while(struct scsi_unit *held)
 	mutex_unlock(&held->lock);
 }
 
+/* Waits for a slot on a thread that may block. False: the unit does not serve. */
+static bool
+enter_and_wait(struct scsi_unit *unit)
+{
+	bool serves;
+
+	mutex_lock(&unit->lock);
+	unit->n_away++;
+	while ((serves = atomic_load(&unit->state) == UNIT_SERVING) &&
+	       !may_start_locked(unit, NULL))
+		cond_wait(&unit->quiet, &unit->lock);
+	unit->n_away--;
+	unit->n_running += serves;
+	wake_locked(unit);
+	mutex_unlock(&unit->lock);
+	return serves;
+}
+
+/* The slot of a job that was away: also while the unit stops, which waits for it. */
 static void
 come_back(struct scsi_unit *held)
 {
 	mutex_lock(&held->lock);
-	while (!may_start_locked(held))
+	while (!may_start_locked(held, NULL))
 		cond_wait(&held->quiet, &held->lock);
 	held->n_away--;
 	held->n_running++;
 	mutex_unlock(&held->lock);
 }
 
+/* Not in a slot of unit: takes one on this thread. No worker is needed, so units whose workers wait
+ * for each other's units go on. */
+static struct scsi_result
+io_in_own_slot(struct scsi_unit *unit, struct scsi_io *io)
+{
+	struct scsi_result res = scsi_sense(SENSE_MEDIUM_NOT_PRESENT);
+
+	if (!enter_and_wait(unit))
+		return res;
+	slot_unit = unit;
+	res = io_direct(unit, io);
+	slot_unit = NULL;
+	leave(unit, false);
+	return res;
+}
+
 struct scsi_result
 scsi_unit_io(struct scsi_unit *unit, struct scsi_io *io)
 {
 	struct scsi_unit *held = slot_unit;
-	struct scsi_result res;
-	struct waiter w;
 
-	if (held == unit) {
-		if (io_begin(unit, io))
-			return io_direct(unit, io);
+	if (!io_begin(unit, io)) {
 		count_io(unit, io);
 		return io->result;
 	}
+	if (held == unit)
+		return io_direct(unit, io);
 	/* Two units that copy to each other must not keep each other's slots. */
-	waiter_init(&w, io);
 	if (held)
 		leave_for_a_while(held);
-	slot_unit = NULL;
-	scsi_unit_submit(unit, io);
-	res = waiter_wait(&w);
+	io->result = io_in_own_slot(unit, io);
 	slot_unit = held;
 	if (held)
 		come_back(held);
-	return res;
+	return io->result;
 }
 
 /* ---------------------------------------------------------------- changes */

@@ -134,6 +134,7 @@ struct scsi_io {
 	struct scsi_result result;
 	uint32_t done;  /* blocks, or ranges */
 	bool is_direct; /* somebody waits for this very piece */
+	bool has_begun; /* counted among those under way */
 };
 
 /*
