@@ -323,7 +323,7 @@ scsi_fake_execute(struct scsi_fake_task *t, const void *out, size_t n_out)
 	} else if (task->direction == SCSI_DATA_IN) {
 		t->in = malloc(task->n_transfer);
 		CHECK(t->in);
-		memset(t->in, 0xa5, task->n_transfer);
+		memset(t->in, 0xa5, MIN(task->n_transfer, 8192u));
 		task->data_in = t->in;
 		task->cap_in = task->n_transfer;
 	}

@@ -41,21 +41,6 @@ assert_bad_cdb(const struct scsi_result *res, unsigned byte, unsigned bit)
 	assert_int_equal(res->field_bit, bit);
 }
 
-static struct scsi_lu *
-lock_lu(struct scsi_fake *f) NO_TSA
-{
-	struct scsi_lu *lu = scsi_unit_lu(f->unit);
-
-	mutex_lock(&lu->lock);
-	return lu;
-}
-
-static void
-unlock_lu(struct scsi_lu *lu) NO_TSA
-{
-	mutex_unlock(&lu->lock);
-}
-
 /* TEST UNIT READY and REQUEST SENSE */
 
 static struct scsi_fake_reply
@@ -92,11 +77,12 @@ static void
 test_sense_takes_attentions(void **state)
 {
 	struct scsi_fake *f = *state;
-	struct scsi_lu *lu = lock_lu(f);
+	struct scsi_lu *lu = scsi_unit_lu(f->unit);
 	struct scsi_fake_reply r;
 
+	mutex_lock(&lu->lock);
 	scsi_lu_attention_locked(lu, SENSE_CAPACITY_CHANGED, NULL);
-	unlock_lu(lu);
+	mutex_unlock(&lu->lock);
 	r = request_sense(f, false);
 	assert_true(scsi_ok(r.res));
 	assert_int_equal(r.in[2], SCSI_KEY_UNIT_ATTENTION);
@@ -110,27 +96,28 @@ test_sense_of_states(void **state)
 {
 	struct scsi_fake *f = *state;
 	const uint8_t ready[6] = {0};
-	struct scsi_lu *lu = lock_lu(f);
+	struct scsi_lu *lu = scsi_unit_lu(f->unit);
 	struct scsi_fake_reply r;
 
+	mutex_lock(&lu->lock);
 	lu->sanitizing = true;
 	lu->sanitize_progress = 0x1234;
-	unlock_lu(lu);
+	mutex_unlock(&lu->lock);
 	r = request_sense(f, false);
 	assert_int_equal(r.in[2], SCSI_KEY_NOT_READY);
 	assert_int_equal(r.in[12] << 8 | r.in[13], 0x041b);
 	assert_int_equal(r.in[15], 0x80);
 	assert_int_equal(get_be16(r.in + 16), 0x1234);
 	assert_int_equal(scsi_fake_run(f, 0, ready, 6, NULL, 0).res.ascq, 0x1b);
-	lock_lu(f);
+	mutex_lock(&lu->lock);
 	lu->sanitizing = false;
 	lu->stopped = true;
-	unlock_lu(lu);
+	mutex_unlock(&lu->lock);
 	r = request_sense(f, false);
 	assert_int_equal(r.in[12] << 8 | r.in[13], 0x0402);
-	lock_lu(f);
+	mutex_lock(&lu->lock);
 	lu->ejected = true;
-	unlock_lu(lu);
+	mutex_unlock(&lu->lock);
 	r = request_sense(f, false);
 	assert_int_equal(r.in[12] << 8 | r.in[13], 0x3a00);
 	assert_int_equal(scsi_fake_run(f, 0, ready, 6, NULL, 0).res.asc, 0x3a);

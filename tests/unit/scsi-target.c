@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <pthread.h>
+#include <sched.h>
 #include <cmocka.h>
 
 #include "scsi-fake.h"
@@ -209,10 +210,20 @@ start_held(struct scsi_fake *f, struct scsi_fake_task *t, unsigned nexus, unsign
 	scsi_fake_wait_held(f, n);
 }
 
+struct held {
+	struct scsi_fake *f;
+	struct scsi_fake_task t;
+};
+
+/* Lets the request go when whoever removes something has come to its task. */
 static void *
-release(void *ctx)
+release_aborted(void *ctx)
 {
-	scsi_fake_release(ctx);
+	struct held *h = ctx;
+
+	while (!scsi_task_is_aborted(&h->t.task))
+		sched_yield();
+	scsi_fake_release(h->f);
 	return NULL;
 }
 
@@ -220,16 +231,17 @@ static void
 test_removal_waits_for_tasks(void **state)
 {
 	struct scsi_fake *f = *state;
-	struct scsi_fake_task t;
+	struct held h = {.f = f};
 	pthread_t thread;
 
-	start_held(f, &t, 0, 1);
-	assert_int_equal(pthread_create(&thread, NULL, release, f), 0);
+	start_held(f, &h.t, 0, 1);
+	assert_int_equal(pthread_create(&thread, NULL, release_aborted, &h), 0);
 	assert_int_equal(scsi_target_remove_lun(f->target, 0), 0);
-	assert_true(scsi_fake_is_done(&t));
+	assert_true(scsi_fake_is_done(&h.t));
 	pthread_join(thread, NULL);
-	scsi_fake_wait(&t);
-	scsi_fake_task_fini(&t);
+	scsi_fake_wait(&h.t);
+	assert_true(h.t.task.aborted);
+	scsi_fake_task_fini(&h.t);
 }
 
 /* Its data has not come when the LUN, the unit and the nexus go. */
@@ -264,21 +276,21 @@ test_lost_nexus(void **state)
 {
 	struct scsi_fake *f = *state;
 	struct scsi_lu *lu = scsi_unit_lu(f->unit);
-	struct scsi_fake_task t;
+	struct held h = {.f = f};
 	struct scsi_result res;
 	pthread_t thread;
 
-	start_held(f, &t, 0, 1);
+	start_held(f, &h.t, 0, 1);
 	mutex_lock(&lu->lock);
 	lu->reserve6 = scsi_lu_find_itl_locked(lu, f->nexuses[0]);
 	lu->reserve6->prevents = true;
 	mutex_unlock(&lu->lock);
-	assert_int_equal(pthread_create(&thread, NULL, release, f), 0);
+	assert_int_equal(pthread_create(&thread, NULL, release_aborted, &h), 0);
 	scsi_nexus_destroy(take(&f->nexuses[0]));
-	assert_true(scsi_fake_is_done(&t));
-	assert_true(t.task.aborted);
+	assert_true(scsi_fake_is_done(&h.t));
+	assert_true(h.t.task.aborted);
 	pthread_join(thread, NULL);
-	scsi_fake_task_fini(&t);
+	scsi_fake_task_fini(&h.t);
 	res = ready(f->nexuses[1], 0);
 	assert_true(scsi_ok(res));
 	mutex_lock(&lu->lock);

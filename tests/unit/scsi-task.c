@@ -117,7 +117,7 @@ check_row(const struct scsi_command *cmd)
 		assert_true(cmd->flags & SCSI_CMD_ANY_UA);
 	if (cmd->flags & SCSI_CMD_BLOCKING)
 		assert_non_null(cmd->run);
-	if (cmd->flags & (SCSI_CMD_WRITES | SCSI_CMD_RANGE))
+	if (cmd->flags & SCSI_CMD_RANGE)
 		assert_true(cmd->flags & SCSI_CMD_MEDIUM);
 	if (cmd->flags & SCSI_CMD_FUA)
 		assert_true(cmd->usage[1] & 0x08);
