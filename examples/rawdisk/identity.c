@@ -165,6 +165,8 @@ rd_identity_load(const struct rd *rd, struct rd_identity *ret)
 		return rd_identity_parse(text, (size_t)got, ret);
 	if (got == -ERANGE)
 		return -EINVAL;
+	if (got != -ENODATA && got != -EOPNOTSUPP && got != -ENOSYS && got != -EPERM)
+		return (int)got;
 	int err = load_file(rd, text, sizeof(text), &n);
 	return err ? err : rd_identity_parse(text, n, ret);
 }

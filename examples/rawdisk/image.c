@@ -182,6 +182,10 @@ choose_block_length(struct opening *o)
 		return fail(o, EINVAL, "%s: what it keeps as its identity is damaged; remove its "
 				       "attribute user.userdrive.disk or the file %s.userdrive",
 			    rd->path, rd->path);
+	/* To go on would be to make a new one, and the disk another. */
+	if (err && err != -ENOENT)
+		return fail(o, -err, "%s: its identity cannot be read: %s", rd->path,
+			    strerror(-err));
 	o->has_identity = err == 0;
 	rd->block_length = o->p->block_length	   ? o->p->block_length
 			   : rd->identity.block_length ? rd->identity.block_length
