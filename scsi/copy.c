@@ -19,6 +19,9 @@ enum {
 	DESCRIPTORS_MAX = 2048, /* bytes of both lists */
 	COPIES_MAX = 16,        /* results kept for one unit */
 	CSCD_IDENTIFICATION = 0xe4,
+	CSCD_LU_ID_TYPE = 0xc0, /* byte 1 */
+	CSCD_NUL = 0x20,
+	CSCD_DEVICE_TYPE = 0x1f,
 	SEGMENT_BLOCK_TO_BLOCK = 0x02,
 	SEGMENT_DC = 0x02, /* the count is in blocks of the destination */
 	SENSE_AT = 60,     /* FAILED SEGMENT DETAILS */
@@ -217,7 +220,10 @@ names_naa(const uint8_t *d)
 	return (d[4] & 0x0f) == 1 && (d[5] & 0x3f) == 3 && d[7] == 8;
 }
 
-/* LU ID TYPE, and NUL beside it, are obsolete in SPC-4: not looked at. */
+/*
+ * INQUIRY says SPC-3, in which LU ID TYPE is 0 for all that is no proxy token, and NUL asks for a null
+ * device: there is none that could be reached.
+ */
 static struct scsi_result
 parse_cscd(struct scsi_task *task, const uint8_t *d, size_t at, struct scsi_unit **ret_unit)
 {
@@ -225,11 +231,13 @@ parse_cscd(struct scsi_task *task, const uint8_t *d, size_t at, struct scsi_unit
 
 	if (d[0] != CSCD_IDENTIFICATION)
 		return scsi_sense(SENSE_UNSUPPORTED_TARGET_DESCRIPTOR);
-	if (d[1] & 0x1f)
+	if (d[1] & CSCD_LU_ID_TYPE)
+		return scsi_bad_parameter((unsigned)at + 1, 7);
+	if (d[1] & CSCD_DEVICE_TYPE)
 		return scsi_sense(SENSE_INCORRECT_COPY_TARGET_TYPE);
 	if (d[7] > 20)
 		return scsi_bad_parameter((unsigned)at + 7, SCSI_FIELD_BYTE);
-	unit = names_naa(d) ? find_by_naa(task->nexus->target, get_be64(d + 8)) : NULL;
+	unit = names_naa(d) && !(d[1] & CSCD_NUL) ? find_by_naa(task->nexus->target, get_be64(d + 8)) : NULL;
 	*ret_unit = unit;
 	if (unit && scsi_unit_params(unit)->block_length != get_be24(d + 29))
 		return scsi_bad_parameter((unsigned)at + 29, SCSI_FIELD_BYTE);

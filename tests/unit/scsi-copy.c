@@ -423,8 +423,13 @@ cscd_fields_are_checked(void **state)
 	uint8_t *d = l.bytes + HEADER;
 	struct scsi_fake_reply r;
 
-	d[1] = 0xe0; /* LU ID TYPE and NUL are obsolete */
-	assert_good(copy(f, &l));
+	d[1] = 0x40; /* LU ID TYPE */
+	assert_bad_parameter(copy(f, &l), HEADER + 1, 7);
+	d[1] = 0xc0;
+	assert_bad_parameter(copy(f, &l), HEADER + 1, 7);
+	d[1] = 0x20; /* NUL */
+	r = copy(f, &l);
+	assert_copy_aborted(&r, 0x0d, 0x02, 0);
 	d[1] = 0x01; /* a tape */
 	assert_sense(copy(f, &l), INCORRECT_COPY_TARGET_TYPE);
 	d[1] = 0;
