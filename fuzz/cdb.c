@@ -44,7 +44,7 @@ next_bytes(struct cursor *c, size_t want, const uint8_t **ret_bytes)
 }
 
 struct answer {
-	unsigned n; /* flush comes after all completions on this thread or joined by task waits */
+	unsigned n; /* under lock */
 	struct mutex lock;
 	struct cond cond;
 };

@@ -47,7 +47,7 @@ struct scsi_task {
 	void (*complete)(struct scsi_task *task);
 	void *ctx;
 
-	/* scsi_task_begin fills */
+	/* scsi_task_begin fills; none and 0 when it returns false */
 	enum scsi_direction direction;
 	uint32_t n_transfer; /* bytes the CDB asks to move: what residuals are counted from */
 

@@ -208,6 +208,9 @@ scsi_task_begin(struct scsi_task *task)
 		task->result = check_cdb(task);
 	if (scsi_ok(task->result))
 		return true;
+	/* Nothing moves */
+	task->n_transfer = 0;
+	task->direction = SCSI_DATA_NONE;
 	leave(task);
 	return false;
 }
