@@ -240,6 +240,14 @@ filter_matches(const struct scsi_task_filter *f, const struct scsi_itl *itl, uin
 	return !f->has_tag || tag == f->tag;
 }
 
+static bool
+task_matches(const struct scsi_task *task, const struct scsi_task_filter *f)
+{
+	if (f->removal && scsi_lun_decode(task->lun) != (int)f->lun)
+		return false;
+	return filter_matches(f, task->itl, task->tag);
+}
+
 size_t
 scsi_lu_count_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter)
 {
@@ -248,7 +256,7 @@ scsi_lu_count_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter)
 	list_for_each(pos, &lu->tasks) {
 		const struct scsi_task *task = list_entry(pos, struct scsi_task, lu_link);
 
-		n += !task->aborted && filter_matches(filter, task->itl, task->tag);
+		n += !task->aborted && task_matches(task, filter);
 	}
 	return n;
 }
@@ -261,10 +269,12 @@ mark_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter)
 	list_for_each(pos, &lu->tasks) {
 		struct scsi_task *task = list_entry(pos, struct scsi_task, lu_link);
 
-		if (filter_matches(filter, task->itl, task->tag)) {
-			task->aborted = true;
-			n++;
-		}
+		if (!task_matches(task, filter))
+			continue;
+		/* Who was aborted before is not answered */
+		task->removed = filter->removal && (task->removed || !task->aborted);
+		task->aborted = true;
+		n++;
 	}
 	return n;
 }
@@ -327,7 +337,7 @@ task_concerned(const struct scsi_task *task, const struct scsi_task_filter *filt
 	if (filter->aborted_but &&
 	    (!task->aborted || task == filter->aborted_but || task->waits_for_aborts))
 		return false;
-	return task->started && filter_matches(filter, task->itl, task->tag);
+	return task->started && task_matches(task, filter);
 }
 
 static bool

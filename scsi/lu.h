@@ -220,6 +220,10 @@ struct scsi_task_filter {
 	bool others;  /* not those of nexus */
 	bool has_tag; /* this one alone */
 	uint64_t tag;
+	/* Those of this LUN, which is being removed: they are answered LOGICAL UNIT NOT SUPPORTED, since
+	 * no task management function says to their initiator that they are gone. */
+	bool removal;
+	unsigned lun;
 	/* Those marked already, but this one and those that wait for others themselves */
 	const struct scsi_task *aborted_but;
 };

@@ -231,7 +231,7 @@ unmap_locked(struct scsi_target *target, unsigned lun, struct scsi_wait *wait)
 	REQUIRES(&target->lock)
 {
 	struct scsi_unit *unit = target->luns[lun].unit;
-	struct scsi_task_filter filter = {.target = target};
+	struct scsi_task_filter filter = {.target = target, .removal = true, .lun = lun};
 	struct scsi_lu *lu;
 	size_t n;
 	int err;

@@ -73,6 +73,7 @@ struct scsi_task {
 	struct list lu_link;
 	struct list waits; /* who wants to know when it has finished; under lu->lock */
 	bool linked, started, blocked, is_block_io;
+	bool removed; /* aborted because its LUN goes: it is answered nevertheless */
 	bool waits_for_aborts; /* its status comes after the end of tasks that it aborted */
 	bool d_sense; /* sense goes out in descriptor format */
 	uint64_t lba;      /* of commands with a block range, decoded once */
@@ -101,8 +102,8 @@ void scsi_target_remove_port(struct scsi_target *target, uint16_t port);
 /* lun 0..SCSI_LUN_LIMIT-1. Takes a reference. -EEXIST, -ERANGE, -ENOMEM. Other nexuses get REPORTED
  * LUNS DATA HAS CHANGED. */
 NODISCARD int scsi_target_add_lun(struct scsi_target *target, unsigned lun, struct scsi_unit *unit);
-/* Aborts its tasks, waits for those under way (so not from within complete()), drops the reference.
- * -ENOENT; -ENOMEM: nothing has been done. */
+/* Ends its tasks, which are answered LOGICAL UNIT NOT SUPPORTED, waits for those under way (so not from
+ * within complete()), drops the reference. -ENOENT; -ENOMEM: nothing has been done. */
 int scsi_target_remove_lun(struct scsi_target *target, unsigned lun);
 size_t scsi_target_n_luns(struct scsi_target *target);
 /* "auth" of nobody: the unit of a LUN, borrowed while the caller's nexus lives; NULL. */

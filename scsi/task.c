@@ -31,7 +31,7 @@ init_private(struct scsi_task *task)
 	list_init(&task->lu_link);
 	list_init(&task->waits);
 	task->linked = task->started = task->blocked = task->is_block_io = false;
-	task->waits_for_aborts = task->d_sense = false;
+	task->removed = task->waits_for_aborts = task->d_sense = false;
 	task->lba = 0;
 	task->n_blocks = 0;
 	task->scratch = NULL;
@@ -331,8 +331,12 @@ scsi_task_finish(struct scsi_task *task, struct scsi_result res)
 	bool blocked;
 
 	list_init(&finishing.waits);
-	task->result = res;
 	mutex_lock(&lu->lock);
+	if (task->removed) {
+		res = scsi_sense(SENSE_LUN_NOT_SUPPORTED);
+		task->aborted = false;
+	}
+	task->result = res;
 	if (!scsi_ok(res) || task->aborted)
 		task->n_in = 0;
 	task->d_sense = lu->mode.d_sense;

@@ -215,6 +215,11 @@ struct held {
 	struct scsi_fake_task t;
 };
 
+static void
+ignore_response(void *ctx, enum scsi_tmf_response response)
+{
+}
+
 /* Lets the request go when whoever removes something has come to its task. */
 static void *
 release_aborted(void *ctx)
@@ -225,6 +230,15 @@ release_aborted(void *ctx)
 		sched_yield();
 	scsi_fake_release(h->f);
 	return NULL;
+}
+
+/* It is answered: no task management function told its initiator. */
+static void
+assert_gone(const struct scsi_fake_task *t)
+{
+	assert_false(t->task.aborted);
+	assert_int_equal(t->task.n_in, 0);
+	assert_sense(&t->task.result, SENSE_LUN_NOT_SUPPORTED);
 }
 
 static void
@@ -240,8 +254,49 @@ test_removal_waits_for_tasks(void **state)
 	assert_true(scsi_fake_is_done(&h.t));
 	pthread_join(thread, NULL);
 	scsi_fake_wait(&h.t);
-	assert_true(h.t.task.aborted);
+	assert_gone(&h.t);
 	scsi_fake_task_fini(&h.t);
+}
+
+/* The same unit under another number goes on. */
+static void
+test_removal_of_another_lun(void **state)
+{
+	struct scsi_fake *f = *state;
+	struct scsi_fake_task t;
+
+	assert_int_equal(scsi_target_add_lun(f->target, 1, f->unit), 0);
+	scsi_fake_clear_attentions(f);
+	start_held(f, &t, 0, 1);
+	assert_int_equal(scsi_target_remove_lun(f->target, 1), 0);
+	assert_false(scsi_fake_is_done(&t));
+	scsi_fake_release(f);
+	scsi_fake_wait(&t);
+	assert_false(t.task.aborted);
+	assert_true(scsi_ok(t.task.result));
+	scsi_fake_task_fini(&t);
+}
+
+/* Aborted, then removed: the abort has said it all. */
+static void
+test_removal_of_an_aborted_task(void **state)
+{
+	struct scsi_fake f;
+	const uint8_t write[10] = {0x2a, 0, 0, 0, 0, 0, 0, 0, 1};
+	uint8_t data[512] = {0};
+	struct scsi_fake_task t;
+
+	scsi_fake_init(&f);
+	scsi_fake_open(&f);
+	scsi_fake_clear_attentions(&f);
+	assert_true(scsi_fake_begin(&t, f.nexuses[0], 0, write, 10, SCSI_SIMPLE, 1));
+	scsi_tmf(f.nexuses[0], SCSI_TMF_ABORT_TASK, 0, 1, ignore_response, NULL);
+	assert_int_equal(scsi_target_remove_lun(f.target, 0), 0);
+	scsi_fake_execute(&t, data, sizeof(data));
+	scsi_fake_wait(&t);
+	assert_true(t.task.aborted);
+	scsi_fake_task_fini(&t);
+	scsi_fake_close(&f);
 }
 
 /* Its data has not come when the LUN, the unit and the nexus go. */
@@ -264,7 +319,7 @@ test_begun_task_outlives_its_lun(void **state)
 	scsi_unit_unref(scsi_unit_ref(f.unit));
 	scsi_fake_execute(&executed, data, sizeof(data));
 	scsi_fake_wait(&executed);
-	assert_true(executed.task.aborted);
+	assert_gone(&executed);
 	scsi_fake_task_fini(&executed);
 	scsi_task_cancel(&cancelled.task);
 	scsi_fake_task_fini(&cancelled);
@@ -385,6 +440,8 @@ main(void)
 		TEST(test_one_unit_under_two_luns),
 		TEST(test_one_unit_in_two_targets),
 		TEST(test_removal_waits_for_tasks),
+		TEST(test_removal_of_another_lun),
+		TEST(test_removal_of_an_aborted_task),
 		TEST(test_begun_task_outlives_its_lun),
 		TEST(test_lost_nexus),
 		TEST(test_transport_id_limit),
