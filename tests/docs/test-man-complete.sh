@@ -49,7 +49,7 @@ check_options() {
 
 n=0
 if [ -n "$build" ]; then
-	for name in memfs passthrough; do
+	for name in memfs passthrough ramdisk rawdisk; do
 		program=$build/examples/$name/$name
 		[ -x "$program" ] || continue
 		timeout 10 "$program" --help >"$tmp/help" || { echo "$name --help failed"; exit 1; }
@@ -64,7 +64,7 @@ if [ -n "$build" ]; then
 			grep -qw -- "userdrive $command" "$tmp/userdrive.1" ||
 				{ echo "the command $command is not in userdrive.1"; bad=1; }
 			timeout 10 "$build/tools/userdrive" help "$command" >"$tmp/help"
-			grep -vE '^  (memfs|passthrough|userdrive) ' "$tmp/help" >"$tmp/options" || true
+			grep -vE '^  (memfs|passthrough|ramdisk|rawdisk|userdrive) ' "$tmp/help" >"$tmp/options" || true
 			check_options userdrive.1 "$tmp/options"
 		done <"$tmp/commands"
 		n=$((n + 1))
