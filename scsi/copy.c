@@ -221,13 +221,13 @@ names_naa(const uint8_t *d)
 }
 
 /*
- * INQUIRY says SPC-3, in which LU ID TYPE is 0 for all that is no proxy token, and NUL asks for a null
- * device: there is none that could be reached.
+ * INQUIRY says SPC-3, in which LU ID TYPE is 0 for all that is no proxy token, and NUL asks for a
+ * null device: there is none that could be reached.
  */
 static struct scsi_result
 parse_cscd(struct scsi_task *task, const uint8_t *d, size_t at, struct scsi_unit **ret_unit)
 {
-	struct scsi_unit *unit;
+	struct scsi_unit *unit = NULL;
 
 	if (d[0] != CSCD_IDENTIFICATION)
 		return scsi_sense(SENSE_UNSUPPORTED_TARGET_DESCRIPTOR);
@@ -237,7 +237,8 @@ parse_cscd(struct scsi_task *task, const uint8_t *d, size_t at, struct scsi_unit
 		return scsi_sense(SENSE_INCORRECT_COPY_TARGET_TYPE);
 	if (d[7] > 20)
 		return scsi_bad_parameter((unsigned)at + 7, SCSI_FIELD_BYTE);
-	unit = names_naa(d) && !(d[1] & CSCD_NUL) ? find_by_naa(task->nexus->target, get_be64(d + 8)) : NULL;
+	if (names_naa(d) && !(d[1] & CSCD_NUL))
+		unit = find_by_naa(task->nexus->target, get_be64(d + 8));
 	*ret_unit = unit;
 	if (unit && scsi_unit_params(unit)->block_length != get_be24(d + 29))
 		return scsi_bad_parameter((unsigned)at + 29, SCSI_FIELD_BYTE);

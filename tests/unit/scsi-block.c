@@ -457,6 +457,61 @@ compare_and_write_limits(void **state)
 }
 
 static void
+odd_length(struct scsi_fake *f)
+{
+	f->params.block_length = 520;
+	f->params.max_transfer = 520 * 100;
+}
+
+static void
+large_length(struct scsi_fake *f)
+{
+	f->params.block_length = 65536;
+	f->params.n_blocks = 300;
+}
+
+static void
+block_length_is_the_units(void **state)
+{
+	struct scsi_fake *f = fake_new(odd_length);
+	uint8_t data[4 * 520];
+	struct scsi_fake_reply r;
+
+	(void)state;
+	fill(data, sizeof(data), 1);
+	assert_good(run(f, cdb_16(0x8a, 0, 3, 4), data, sizeof(data)));
+	assert_good(run(f, cdb_16(0x8e, 0x02, 3, 4), data, sizeof(data)));
+	assert_good(run(f, cdb_16(0x8f, 0x02, 3, 4), data, sizeof(data)));
+	r = ask(f, cdb_16(0x88, 0, 5, 2));
+	assert_int_equal(r.n_in, 2 * 520);
+	assert_memory_equal(r.in, data + 2 * 520, 2 * 520);
+	data[520 * 3 + 1] ^= 1;
+	r = run(f, cdb_16(0x8f, 0x02, 3, 4), data, sizeof(data));
+	assert_sense(r, MISCOMPARE);
+	assert_int_equal(r.res.info, 520 * 3 + 1);
+	fake_free(f);
+}
+
+/* What a command may move, SCSI_TRANSFER_MAX, is 256 blocks here: the limit on both sides. */
+static void
+transfers_have_a_limit(void **state)
+{
+	struct scsi_fake *f = fake_new(large_length);
+	size_t size = SCSI_TRANSFER_MAX;
+	uint8_t *data = calloc(1, size);
+
+	(void)state;
+	assert_good(run(f, cdb_16(0x8a, 0, 0, 256), data, size));
+	assert_bad_cdb(ask(f, cdb_16(0x8a, 0, 0, 257)), 10, SCSI_FIELD_BYTE);
+	assert_bad_cdb(ask(f, cdb_16(0x8f, 0x02, 0, 257)), 10, SCSI_FIELD_BYTE);
+	assert_good(ask(f, cdb_16(0x8f, 0, 0, 257))); /* moves nothing */
+	assert_good(run(f, cdb_16(0x89, 0, 0, 128), data, size));
+	assert_bad_cdb(ask(f, cdb_16(0x89, 0, 0, 129)), 13, SCSI_FIELD_BYTE);
+	fake_free(f);
+	free(data);
+}
+
+static void
 write_atomic_is_one_request(void **state)
 {
 	struct scsi_fake *f = *state;
@@ -604,6 +659,8 @@ main(void)
 		TEST(orwrite_sets_bits),
 		TEST(compare_and_write_compares_first),
 		TEST(compare_and_write_limits),
+		cmocka_unit_test(block_length_is_the_units),
+		cmocka_unit_test(transfers_have_a_limit),
 		TEST(write_atomic_is_one_request),
 		cmocka_unit_test(compare_and_write_is_atomic),
 		cmocka_unit_test(orwrite_is_atomic),
