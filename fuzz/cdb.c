@@ -1,7 +1,7 @@
 /*
- * CDBs with their data, task management, and LUNs and nexuses that come and go, against a small unit in
- * memory. Every task that began completes once, a reply stays within its buffer, what fails has sense
- * that can be read.
+ * CDBs with their data, task management, and LUNs and nexuses that come and go, against a
+ * small unit in memory. Every task that began completes once, a reply stays within its
+ * buffer, what fails has sense that can be read.
  *
  * The input is a row of steps: a byte that says which, then what it needs.
  */
@@ -13,12 +13,12 @@
 #include "scsi/lu.h"
 #include "tests/unit/scsi-fake.h"
 
-#define CHECK(x)                                                                         \
-	do {                                                                             \
-		if (!(x)) {                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);          \
-			abort();                                                         \
-		}                                                                        \
+#define CHECK(x)                                                                \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
 	} while (0)
 
 enum { N_TASKS = 8, N_STEPS = 64, N_BLOCKS = 64 };
@@ -181,8 +181,8 @@ step_command(struct run *r, struct cursor *c)
 	n_out = next_byte(c);
 	n_out = (uint16_t)(n_out << 8 | next_byte(c));
 	r->info[i].n_out = next_bytes(c, n_out, &r->info[i].out);
-	if (!scsi_fake_begin(&r->tasks[i], r->f.nexuses[how & NEXUS_BIT], lun_of(how), cdb, n_cdb,
-			     how >> 2 & 3, ++r->next_tag)) {
+	if (!scsi_fake_begin(&r->tasks[i], r->f.nexuses[how & NEXUS_BIT], lun_of(how),
+			     cdb, n_cdb, how >> 2 & 3, ++r->next_tag)) {
 		CHECK(!scsi_ok(r->tasks[i].task.result));
 		check_result(&r->tasks[i]);
 		scsi_fake_task_fini(&r->tasks[i]);

@@ -1,6 +1,6 @@
 /*
- * The table of all commands, and what a row says about a CDB: which bits may be set, where its blocks
- * and its length are, how much data it may move.
+ * The table of all commands, and what a row says about a CDB: which bits may be set,
+ * where its blocks and its length are, how much data it may move.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,9 +8,10 @@
 #include "scsi/lu.h"
 
 static const struct scsi_command_table *const tables[] = {
-	&scsi_commands_primary, &scsi_commands_inquiry, &scsi_commands_mode, &scsi_commands_log,
-	&scsi_commands_reserve, &scsi_commands_persist, &scsi_commands_block, &scsi_commands_thin,
-	&scsi_commands_medium,  &scsi_commands_copy,
+	&scsi_commands_primary, &scsi_commands_inquiry, &scsi_commands_mode,
+	&scsi_commands_log,	&scsi_commands_reserve, &scsi_commands_persist,
+	&scsi_commands_block,	&scsi_commands_thin,	&scsi_commands_medium,
+	&scsi_commands_copy,
 };
 
 enum { ROW_LIMIT = 256, SERVICE_ACTION_MASK = 0x1f };
@@ -27,8 +28,8 @@ compare_rows(const void *a, const void *b)
 	const struct scsi_command *x = *(const struct scsi_command *const *)a;
 	const struct scsi_command *y = *(const struct scsi_command *const *)b;
 
-	return x->opcode != y->opcode ? x->opcode - y->opcode :
-					x->service_action - y->service_action;
+	return x->opcode != y->opcode ? x->opcode - y->opcode
+				      : x->service_action - y->service_action;
 }
 
 static void
@@ -115,7 +116,7 @@ get_be(const uint8_t *p, size_t size)
 static const struct block_fields {
 	uint8_t lba_at, lba_size, count_at, count_size;
 } block_fields[8] = {
-	[0] = {1, 3, 4, 1}, [1] = {2, 4, 7, 2}, [2] = {2, 4, 7, 2},
+	[0] = {1, 3, 4, 1},  [1] = {2, 4, 7, 2}, [2] = {2, 4, 7, 2},
 	[4] = {2, 8, 10, 4}, [5] = {2, 4, 6, 4},
 };
 
@@ -169,7 +170,8 @@ check_limit(const struct scsi_task *task)
 	if (cmd->length == SCSI_LENGTH_FIELD && task->n_transfer > SCSI_PARAMETER_MAX)
 		return scsi_bad_cdb(cmd->length_at, SCSI_FIELD_BYTE);
 	if (task->n_transfer > SCSI_TRANSFER_MAX)
-		return scsi_bad_cdb(block_fields[task->cdb[0] >> 5].count_at, SCSI_FIELD_BYTE);
+		return scsi_bad_cdb(block_fields[task->cdb[0] >> 5].count_at,
+				    SCSI_FIELD_BYTE);
 	return scsi_good();
 }
 

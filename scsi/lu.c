@@ -1,9 +1,11 @@
 /*
- * The device server state of one unit: who comes to it (itls), unit attentions, the task set.
+ * The device server state of one unit: who comes to it (itls), unit attentions, the task
+ * set.
  *
- * A task is on lu->tasks from begin to finish. While its complete() runs, when the door may already
- * free it, a struct scsi_finishing on the finishing thread's stack stands for it, so that who waits for
- * the LU's tasks (a reset, the removal of the LUN) also waits for that call to return.
+ * A task is on lu->tasks from begin to finish. While its complete() runs, when the door
+ * may already free it, a struct scsi_finishing on the finishing thread's stack stands for
+ * it, so that who waits for the LU's tasks (a reset, the removal of the LUN) also waits
+ * for that call to return.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -73,7 +75,8 @@ void
 scsi_itl_attention_locked(struct scsi_itl *itl, enum scsi_sense sense)
 {
 	if (sense == SENSE_POWER_ON)
-		itl->n_attentions = 0; /* it tells the initiator to look at everything again */
+		itl->n_attentions =
+			0; /* it tells the initiator to look at everything again */
 	for (unsigned i = 0; i < itl->n_attentions; i++)
 		if (itl->attention[i] == sense)
 			return;
@@ -92,7 +95,8 @@ scsi_itl_attention_pop_locked(struct scsi_itl *itl, enum scsi_sense *ret_sense)
 }
 
 void
-scsi_lu_attention_locked(struct scsi_lu *lu, enum scsi_sense sense, const struct scsi_nexus *but)
+scsi_lu_attention_locked(struct scsi_lu *lu, enum scsi_sense sense,
+			 const struct scsi_nexus *but)
 {
 	list_for_each(pos, &lu->itls) {
 		struct scsi_itl *itl = list_entry(pos, struct scsi_itl, link);
@@ -164,7 +168,8 @@ scsi_task_runnable_locked(const struct scsi_task *task)
 	if (task->aborted || task->attribute == SCSI_HEAD_OF_QUEUE ||
 	    (!ordered && lu->n_ordered == 0))
 		return true;
-	for (const struct list *pos = task->lu_link.prev; pos != &lu->tasks; pos = pos->prev) {
+	for (const struct list *pos = task->lu_link.prev; pos != &lu->tasks;
+	     pos = pos->prev) {
 		const struct scsi_task *before =
 			container_of((struct list *)pos, struct scsi_task, lu_link);
 
@@ -189,8 +194,9 @@ next_to_go_locked(struct scsi_lu *lu)
 }
 
 /*
- * One thread at a time: a task that finishes within dispatch leaves the next ones to this loop, which
- * looks again, so that a long row of ORDERED tasks does not become deep recursion.
+ * One thread at a time: a task that finishes within dispatch leaves the next ones to this
+ * loop, which looks again, so that a long row of ORDERED tasks does not become deep
+ * recursion.
  */
 void
 scsi_lu_drain(struct scsi_lu *lu)
@@ -282,7 +288,8 @@ mark_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter)
 size_t
 scsi_lu_abort_locked(struct scsi_lu *lu, const struct scsi_nexus *of, bool all_others)
 {
-	return mark_locked(lu, &(struct scsi_task_filter){.nexus = of, .others = all_others});
+	return mark_locked(lu,
+			   &(struct scsi_task_filter){.nexus = of, .others = all_others});
 }
 
 static struct scsi_wait_node *
@@ -297,7 +304,8 @@ wait_node(struct scsi_wait *wait)
 	return node;
 }
 
-/* One node for each list that a finish will empty, found first and hung there when all are there. */
+/* One node for each list that a finish will empty, found first and hung there when all
+ * are there. */
 struct wait_list {
 	struct list nodes;
 	struct scsi_wait *wait;
@@ -327,7 +335,8 @@ wait_list_hang(struct wait_list *w, struct list *waits)
 
 	list_remove(node);
 	list_insert(waits, node);
-	/* relaxed: who adds holds a count, and the LU's lock orders it before the finish */
+	/* relaxed: who adds holds a count, and the LU's lock orders it before the finish
+	 */
 	atomic_fetch_add_explicit(&w->wait->n, 1, memory_order_relaxed);
 }
 

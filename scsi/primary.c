@@ -51,7 +51,7 @@ run_request_sense(struct scsi_task *task)
 /* REPORT LUNS, SPC-4 6.33 */
 enum {
 	REPORT_LUNS_HEADER = 8,
-	REPORT_LUNS_MIN = 16,   /* a shorter ALLOCATION LENGTH is an error */
+	REPORT_LUNS_MIN = 16,	/* a shorter ALLOCATION LENGTH is an error */
 	REPORT_LUNS_NORMAL = 0, /* SELECT REPORT */
 	REPORT_LUNS_WELL_KNOWN = 1,
 	REPORT_LUNS_ALL = 2
@@ -73,7 +73,8 @@ luns_reported_locked(struct scsi_target *target, const struct scsi_nexus *nexus)
 	REQUIRES(&target->lock)
 {
 	for (unsigned i = 0; i < SCSI_LUN_LIMIT; i++) {
-		struct scsi_lu *lu = target->luns[i].unit ? scsi_unit_lu(target->luns[i].unit) : NULL;
+		struct scsi_lu *lu =
+			target->luns[i].unit ? scsi_unit_lu(target->luns[i].unit) : NULL;
 		struct scsi_itl *itl;
 
 		if (!lu)
@@ -94,7 +95,8 @@ run_report_luns(struct scsi_task *task)
 	size_t size = REPORT_LUNS_HEADER;
 
 	mutex_lock(&target->lock);
-	for (unsigned i = 0; i < SCSI_LUN_LIMIT && task->cdb[2] != REPORT_LUNS_WELL_KNOWN; i++)
+	for (unsigned i = 0; i < SCSI_LUN_LIMIT && task->cdb[2] != REPORT_LUNS_WELL_KNOWN;
+	     i++)
 		if (target->luns[i].unit) {
 			put_be64(reply + size, scsi_lun_encode(i));
 			size += 8;
@@ -114,7 +116,8 @@ enum {
 static struct scsi_result
 check_report_target_port_groups(struct scsi_task *task)
 {
-	return task->cdb[1] >> 5 > RTPG_FORMAT_EXTENDED ? scsi_bad_cdb(1, 7) : scsi_good();
+	return task->cdb[1] >> 5 > RTPG_FORMAT_EXTENDED ? scsi_bad_cdb(1, 7)
+							: scsi_good();
 }
 
 static struct scsi_result
@@ -160,7 +163,8 @@ enum {
 static struct scsi_result
 check_report_opcodes(struct scsi_task *task)
 {
-	return (task->cdb[2] & RSOC_OPTIONS) > RSOC_OPTIONS_MAX ? scsi_bad_cdb(2, 2) : scsi_good();
+	return (task->cdb[2] & RSOC_OPTIONS) > RSOC_OPTIONS_MAX ? scsi_bad_cdb(2, 2)
+								: scsi_good();
 }
 
 static bool
@@ -191,7 +195,8 @@ reply_all_opcodes(struct scsi_task *task)
 		if (!row_exists(cmd, task->lu))
 			continue;
 		p[0] = cmd->opcode;
-		put_be16(p + 2, cmd->service_action < 0 ? 0 : (uint16_t)cmd->service_action);
+		put_be16(p + 2,
+			 cmd->service_action < 0 ? 0 : (uint16_t)cmd->service_action);
 		p[5] = (uint8_t)((timeouts ? RSOC_CTDP : 0) |
 				 (cmd->service_action < 0 ? 0 : RSOC_SERVACTV));
 		put_be16(p + 6, cmd->n_cdb);
@@ -219,8 +224,8 @@ requested_row(const struct scsi_task *task, const struct scsi_command **ret_cmd)
 			continue;
 		with_actions |= cmd->service_action >= 0;
 		without |= cmd->service_action < 0;
-		if (cmd->service_action < 0 ? action == 0 || option == RSOC_OPCODE :
-					      cmd->service_action == action)
+		if (cmd->service_action < 0 ? action == 0 || option == RSOC_OPCODE
+					    : cmd->service_action == action)
 			*ret_cmd = cmd;
 	}
 	return !(option == RSOC_OPCODE && with_actions) &&
@@ -253,8 +258,8 @@ reply_one_opcode(struct scsi_task *task)
 static struct scsi_result
 run_report_opcodes(struct scsi_task *task)
 {
-	return (task->cdb[2] & RSOC_OPTIONS) == RSOC_ALL ? reply_all_opcodes(task) :
-							   reply_one_opcode(task);
+	return (task->cdb[2] & RSOC_OPTIONS) == RSOC_ALL ? reply_all_opcodes(task)
+							 : reply_one_opcode(task);
 }
 
 /* REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS, SPC-4 6.36; what scsi/target.c has */
@@ -299,8 +304,8 @@ static const struct scsi_command rows[] = {
 		.service_action = -1,
 		.n_cdb = 6,
 		SCSI_LENGTH_AT(4, 1),
-		.flags = SCSI_CMD_IN | SCSI_CMD_ANY_UA | SCSI_CMD_NO_LU | SCSI_CMD_PR_ALWAYS |
-			 SCSI_CMD_RESERVE6_OK,
+		.flags = SCSI_CMD_IN | SCSI_CMD_ANY_UA | SCSI_CMD_NO_LU |
+			 SCSI_CMD_PR_ALWAYS | SCSI_CMD_RESERVE6_OK,
 		.name = "REQUEST SENSE",
 		.usage = {0x03, REQUEST_SENSE_DESC, 0, 0, 0xff},
 		.run = run_request_sense,
@@ -310,8 +315,8 @@ static const struct scsi_command rows[] = {
 		.service_action = -1,
 		.n_cdb = 12,
 		SCSI_LENGTH_AT(6, 4),
-		.flags = SCSI_CMD_IN | SCSI_CMD_ANY_UA | SCSI_CMD_NO_LU | SCSI_CMD_PR_ALWAYS |
-			 SCSI_CMD_RESERVE6_OK,
+		.flags = SCSI_CMD_IN | SCSI_CMD_ANY_UA | SCSI_CMD_NO_LU |
+			 SCSI_CMD_PR_ALWAYS | SCSI_CMD_RESERVE6_OK,
 		.name = "REPORT LUNS",
 		.usage = {0xa0, 0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff},
 		.check = check_report_luns,
@@ -335,8 +340,8 @@ static const struct scsi_command rows[] = {
 		SCSI_LENGTH_AT(6, 4),
 		.flags = SCSI_CMD_IN | SCSI_CMD_PR_READ,
 		.name = "REPORT SUPPORTED OPERATION CODES",
-		.usage = {0xa3, 0x0c, RSOC_RCTD | RSOC_OPTIONS, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-			  0xff},
+		.usage = {0xa3, 0x0c, RSOC_RCTD | RSOC_OPTIONS, 0xff, 0xff, 0xff, 0xff,
+			  0xff, 0xff, 0xff},
 		.check = check_report_opcodes,
 		.run = run_report_opcodes,
 	},

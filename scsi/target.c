@@ -1,9 +1,9 @@
 /*
  * The target device: its name, ports, LUN map and nexuses, and task management (SAM-5 7).
  *
- * Removing is done in the same way for a LUN, a nexus and a reset: under the locks, tasks are marked as
- * aborted and a wait is hung on those that run; without them, held-back tasks are let go, and the last
- * to finish calls done.
+ * Removing is done in the same way for a LUN, a nexus and a reset: under the locks, tasks
+ * are marked as aborted and a wait is hung on those that run; without them, held-back
+ * tasks are let go, and the last to finish calls done.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -131,7 +131,8 @@ static void
 luns_changed_locked(struct scsi_target *target) REQUIRES(&target->lock)
 {
 	for (unsigned i = 0; i < SCSI_LUN_LIMIT; i++) {
-		struct scsi_lu *lu = target->luns[i].unit ? scsi_unit_lu(target->luns[i].unit) : NULL;
+		struct scsi_lu *lu =
+			target->luns[i].unit ? scsi_unit_lu(target->luns[i].unit) : NULL;
 
 		if (!lu)
 			continue;
@@ -140,7 +141,8 @@ luns_changed_locked(struct scsi_target *target) REQUIRES(&target->lock)
 			struct scsi_itl *itl = list_entry(pos, struct scsi_itl, link);
 
 			if (itl->nexus->target == target)
-				scsi_itl_attention_locked(itl, SENSE_REPORTED_LUNS_CHANGED);
+				scsi_itl_attention_locked(itl,
+							  SENSE_REPORTED_LUNS_CHANGED);
 		}
 		mutex_unlock(&lu->lock);
 	}
@@ -215,8 +217,8 @@ unit_mapped_locked(const struct scsi_target *target, const struct scsi_unit *uni
 
 /* ITLs of a nexus, or of all of a target's nexuses. */
 static void
-leave_locked(struct scsi_lu *lu, const struct scsi_target *target, const struct scsi_nexus *nexus)
-	REQUIRES(&lu->lock)
+leave_locked(struct scsi_lu *lu, const struct scsi_target *target,
+	     const struct scsi_nexus *nexus) REQUIRES(&lu->lock)
 {
 	list_for_each_safe(pos, tmp, &lu->itls) {
 		struct scsi_itl *itl = list_entry(pos, struct scsi_itl, link);
@@ -428,8 +430,8 @@ tmf_done(struct scsi_wait *wait)
 
 /* Marks and waits. False: no memory, REJECTED. */
 static bool
-tmf_abort_locked(struct tmf *tmf, struct scsi_lu *lu, const struct scsi_task_filter *filter,
-		 size_t *ret_n) REQUIRES(&lu->lock)
+tmf_abort_locked(struct tmf *tmf, struct scsi_lu *lu,
+		 const struct scsi_task_filter *filter, size_t *ret_n) REQUIRES(&lu->lock)
 {
 	if (scsi_lu_abort_wait_locked(lu, filter, &tmf->wait, ret_n) == 0)
 		return true;
@@ -440,7 +442,8 @@ tmf_abort_locked(struct tmf *tmf, struct scsi_lu *lu, const struct scsi_task_fil
 static void
 abort_task_locked(struct tmf *tmf, struct scsi_lu *lu) REQUIRES(&lu->lock)
 {
-	struct scsi_task_filter f = {.nexus = tmf->nexus, .has_tag = true, .tag = tmf->tag};
+	struct scsi_task_filter f = {
+		.nexus = tmf->nexus, .has_tag = true, .tag = tmf->tag};
 	size_t n;
 
 	if (tmf_abort_locked(tmf, lu, &f, &n) && n == 0)
@@ -496,7 +499,8 @@ reset_locked(struct tmf *tmf, struct scsi_lu *lu) REQUIRES(&lu->lock)
 static void
 query_task_locked(struct tmf *tmf, struct scsi_lu *lu) REQUIRES(&lu->lock)
 {
-	struct scsi_task_filter f = {.nexus = tmf->nexus, .has_tag = true, .tag = tmf->tag};
+	struct scsi_task_filter f = {
+		.nexus = tmf->nexus, .has_tag = true, .tag = tmf->tag};
 
 	if (scsi_lu_count_locked(lu, &f) > 0)
 		tmf->response = SCSI_TMF_SUCCEEDED;
@@ -592,8 +596,12 @@ scsi_tmf(struct scsi_nexus *nexus, enum scsi_tmf function, uint64_t lun, uint64_
 		done(ctx, SCSI_TMF_REJECTED);
 		return;
 	}
-	*tmf = (struct tmf){.nexus = nexus, .function = function, .response = SCSI_TMF_COMPLETE,
-			    .tag = tag, .done = done, .ctx = ctx};
+	*tmf = (struct tmf){.nexus = nexus,
+			    .function = function,
+			    .response = SCSI_TMF_COMPLETE,
+			    .tag = tag,
+			    .done = done,
+			    .ctx = ctx};
 	scsi_wait_init(&tmf->wait, tmf_done);
 	tmf_run(tmf, lun);
 	scsi_wait_put(&tmf->wait);

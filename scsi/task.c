@@ -1,14 +1,14 @@
 /*
- * The way of one task: begin (admitted to the LU, decoded, checked), execute (run, or held back by task
- * order), finish (complete, then whoever waited).
+ * The way of one task: begin (admitted to the LU, decoded, checked), execute (run, or
+ * held back by task order), finish (complete, then whoever waited).
  *
- * Order of checks, SAM-5 5.3.2, SPC-4 4.5 and 5.12: LUN, opcode and service action, unit attention,
- * reservation, medium, write protection, CDB length and usage bits, block range, the row's own check,
- * limits of length.
+ * Order of checks, SAM-5 5.3.2, SPC-4 4.5 and 5.12: LUN, opcode and service action, unit
+ * attention, reservation, medium, write protection, CDB length and usage bits, block
+ * range, the row's own check, limits of length.
  *
- * From begin until execute returns a task holds a reference to its unit: the LUN may be removed
- * meanwhile. After that it needs none, since who removes the LUN waits for what runs; and so the last
- * reference is never dropped on one of the unit's own threads.
+ * From begin until execute returns a task holds a reference to its unit: the LUN may be
+ * removed meanwhile. After that it needs none, since who removes the LUN waits for what
+ * runs; and so the last reference is never dropped on one of the unit's own threads.
  */
 #include <stdlib.h>
 
@@ -37,12 +37,14 @@ init_private(struct scsi_task *task)
 	task->scratch = NULL;
 }
 
-/* The row for the CDB; INVALID COMMAND OPERATION CODE, or the field pointer of the service action. */
+/* The row for the CDB; INVALID COMMAND OPERATION CODE, or the field pointer of the
+ * service action. */
 static struct scsi_result
 find_command(struct scsi_task *task)
 {
 	bool opcode_known;
-	const struct scsi_command *cmd = scsi_command_find(task->cdb, task->n_cdb, &opcode_known);
+	const struct scsi_command *cmd =
+		scsi_command_find(task->cdb, task->n_cdb, &opcode_known);
 
 	if (!cmd && opcode_known)
 		return scsi_bad_cdb(1, 4);
@@ -92,8 +94,8 @@ admit_locked(struct scsi_task *task, struct scsi_lu *lu) REQUIRES(&lu->lock)
 	    scsi_itl_attention_pop_locked(task->itl, &attention))
 		return scsi_sense(attention);
 	res = scsi_reserve_check_locked(lu, task->nexus, cmd,
-					cmd->flags & SCSI_CMD_WRITES ? SCSI_IO_WRITE :
-								       SCSI_IO_READ);
+					cmd->flags & SCSI_CMD_WRITES ? SCSI_IO_WRITE
+								     : SCSI_IO_READ);
 	if (scsi_ok(res) && (cmd->flags & SCSI_CMD_MEDIUM))
 		res = check_medium_locked(lu);
 	if (scsi_ok(res) && (cmd->flags & SCSI_CMD_WRITES))
@@ -144,7 +146,8 @@ enter_no_lu(struct scsi_task *task)
 	return scsi_good();
 }
 
-/* Links the task to LU and ITL. With the target's lock, so that no LUN goes while its ITL is made. */
+/* Links the task to LU and ITL. With the target's lock, so that no LUN goes while its ITL
+ * is made. */
 static struct scsi_result
 enter(struct scsi_task *task)
 {
@@ -302,7 +305,8 @@ static void
 notify(struct list *waits)
 {
 	list_for_each_safe(pos, tmp, waits) {
-		struct scsi_wait_node *node = list_entry(pos, struct scsi_wait_node, link);
+		struct scsi_wait_node *node =
+			list_entry(pos, struct scsi_wait_node, link);
 		struct scsi_wait *wait = node->wait;
 
 		free(node);
@@ -391,7 +395,8 @@ scsi_task_finish_after_aborts(struct scsi_task *task, struct scsi_result res)
 		task->waits_for_aborts = true;
 		waits = scsi_lu_wait_locked(lu, &filter, &later->wait);
 		mutex_unlock(&lu->lock);
-		/* Those held back by order are let go; they find out that they are aborted */
+		/* Those held back by order are let go; they find out that they are
+		 * aborted */
 		scsi_lu_drain(lu);
 	}
 	if (waits) {

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(x)                                                                         \
-	do {                                                                             \
-		if (!(x)) {                                                              \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);          \
-			abort();                                                         \
-		}                                                                        \
+#define CHECK(x)                                                                \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
 	} while (0)
 
 static uint8_t *
@@ -39,7 +39,8 @@ do_unmap(struct scsi_fake *f, const struct scsi_backend_req *req)
 	for (uint32_t i = 0; i < req->n_ranges; i++) {
 		const struct scsi_range *r = &req->ranges[i];
 
-		memset(block_at(f, r->lba), 0, (size_t)r->n_blocks * f->params.block_length);
+		memset(block_at(f, r->lba), 0,
+		       (size_t)r->n_blocks * f->params.block_length);
 		set_provisioning(f, r->lba, r->n_blocks, SCSI_DEALLOCATED);
 	}
 }
@@ -152,19 +153,21 @@ void
 scsi_fake_init(struct scsi_fake *f)
 {
 	*f = (struct scsi_fake){
-		.params = {
-			.guid = {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 1, 2, 3, 4, 5, 6, 7, 8},
-			.n_blocks = 2048,
-			.block_length = 512,
-			.max_transfer = 65536,
-			.vendor = "FAKE",
-			.product = "Memory",
-			.revision = "1.0",
-			.cache_supported = true,
-			.unmap_supported = true,
-			.unmap_zeroes = true,
-			.rotation = 1,
-		},
+		.params =
+			{
+				.guid = {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0,
+					 1, 2, 3, 4, 5, 6, 7, 8},
+				.n_blocks = 2048,
+				.block_length = 512,
+				.max_transfer = 65536,
+				.vendor = "FAKE",
+				.product = "Memory",
+				.revision = "1.0",
+				.cache_supported = true,
+				.unmap_supported = true,
+				.unmap_zeroes = true,
+				.rotation = 1,
+			},
 		.kinds = (SCSI_IO_BIT(SCSI_IO_KIND_LIMIT) - 1) & ~1u,
 		.n_slots = 2,
 	};
@@ -184,14 +187,16 @@ open_nexus(struct scsi_fake *f, unsigned i)
 		.target_port = 1,
 	};
 
-	snprintf((char *)id + 4, sizeof(id) - 4, "iqn.fake:%c,i,0x%u", 'a' + (int)i, i + 1);
+	snprintf((char *)id + 4, sizeof(id) - 4, "iqn.fake:%c,i,0x%u", 'a' + (int)i,
+		 i + 1);
 	CHECK(scsi_nexus_create(f->target, &p, &f->nexuses[i]) == 0);
 }
 
 void
 scsi_fake_open(struct scsi_fake *f)
 {
-	static const struct scsi_backend_ops template = {.submit = submit, .resize = resize};
+	static const struct scsi_backend_ops template = {.submit = submit,
+							 .resize = resize};
 	struct scsi_backend_ops ops = template;
 	char error[256] = "";
 
@@ -292,7 +297,8 @@ scsi_fake_begin(struct scsi_fake_task *t, struct scsi_nexus *nexus, uint64_t lun
 	*t = (struct scsi_fake_task){0};
 	mutex_init(&t->lock);
 	cond_init(&t->done);
-	memset(&t->task, 0x5a, sizeof(t->task)); /* doors do not clear what is not theirs */
+	memset(&t->task, 0x5a,
+	       sizeof(t->task)); /* doors do not clear what is not theirs */
 	t->task.nexus = nexus;
 	t->task.lun = lun;
 	memset(t->task.cdb, 0, sizeof(t->task.cdb));
@@ -402,7 +408,9 @@ scsi_fake_clear_attentions(struct scsi_fake *f)
 		struct scsi_fake_reply r;
 
 		do
-			r = scsi_fake_run(f, i, test_unit_ready, sizeof(test_unit_ready), NULL, 0);
-		while (r.res.status == SCSI_CHECK_CONDITION && r.res.key == SCSI_KEY_UNIT_ATTENTION);
+			r = scsi_fake_run(f, i, test_unit_ready, sizeof(test_unit_ready),
+					  NULL, 0);
+		while (r.res.status == SCSI_CHECK_CONDITION &&
+		       r.res.key == SCSI_KEY_UNIT_ATTENTION);
 	}
 }

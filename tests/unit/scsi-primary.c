@@ -1,6 +1,6 @@
 /*
- * If this breaks: initiators that ask a unit what it has (LUNs, commands, task management, ports) or what
- * is wrong with it are told something else.
+ * If this breaks: initiators that ask a unit what it has (LUNs, commands, task
+ * management, ports) or what is wrong with it are told something else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -182,7 +182,8 @@ test_report_all_luns(void **state)
 		assert_int_equal(scsi_target_add_lun(f->target, lun, f->unit), 0);
 	r = report_luns(f, 0, 8192);
 	assert_int_equal(r.n_in, 8 + 8 * SCSI_LUN_LIMIT);
-	assert_true(get_be64(r.in + 8 * SCSI_LUN_LIMIT) == scsi_lun_encode(SCSI_LUN_LIMIT - 1));
+	assert_true(get_be64(r.in + 8 * SCSI_LUN_LIMIT) ==
+		    scsi_lun_encode(SCSI_LUN_LIMIT - 1));
 }
 
 /* REPORT TARGET PORT GROUPS */
@@ -199,7 +200,7 @@ test_port_groups(void **state)
 	assert_true(scsi_ok(r.res));
 	assert_int_equal(r.n_in, 4 + 8 + 2 * 4);
 	assert_int_equal(get_be32(r.in), 16);
-	assert_int_equal(r.in[4], 0);    /* active/optimized */
+	assert_int_equal(r.in[4], 0);	 /* active/optimized */
 	assert_int_equal(r.in[5], 0x01); /* which is all there is */
 	assert_int_equal(get_be16(r.in + 6), SCSI_TARGET_PORT_GROUP);
 	assert_int_equal(r.in[11], 2);
@@ -280,7 +281,8 @@ test_one_opcode(void **state)
 
 		for (uint8_t option = with_action ? 2 : 1; option <= 3;
 		     option = with_action ? option + 1 : option + 2) {
-			struct scsi_fake_reply r = report_opcodes(f, option, cmd->opcode, action);
+			struct scsi_fake_reply r =
+				report_opcodes(f, option, cmd->opcode, action);
 
 			assert_true(scsi_ok(r.res));
 			if (!row_exists(f, cmd)) {
@@ -347,10 +349,10 @@ static void
 test_task_management_functions(void **state)
 {
 	static const struct tmf_bit bits[] = {
-		{SCSI_TMF_ABORT_TASK, 0, 0x80},     {SCSI_TMF_ABORT_TASK_SET, 0, 0x40},
-		{SCSI_TMF_CLEAR_ACA, 0, 0x20},      {SCSI_TMF_CLEAR_TASK_SET, 0, 0x10},
-		{SCSI_TMF_LU_RESET, 0, 0x08},       {SCSI_TMF_QUERY_TASK, 0, 0x04},
-		{SCSI_TMF_TARGET_RESET, 0, 0x02},   {SCSI_TMF_QUERY_TASK_SET, 1, 0x02},
+		{SCSI_TMF_ABORT_TASK, 0, 0x80},	     {SCSI_TMF_ABORT_TASK_SET, 0, 0x40},
+		{SCSI_TMF_CLEAR_ACA, 0, 0x20},	     {SCSI_TMF_CLEAR_TASK_SET, 0, 0x10},
+		{SCSI_TMF_LU_RESET, 0, 0x08},	     {SCSI_TMF_QUERY_TASK, 0, 0x04},
+		{SCSI_TMF_TARGET_RESET, 0, 0x02},    {SCSI_TMF_QUERY_TASK_SET, 1, 0x02},
 		{SCSI_TMF_I_T_NEXUS_RESET, 1, 0x01},
 	};
 	struct scsi_fake *f = *state;

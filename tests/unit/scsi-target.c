@@ -1,6 +1,6 @@
 /*
- * If this breaks: initiators find wrong units behind their LUNs, or a LUN or nexus that goes leaves tasks
- * behind that touch freed memory.
+ * If this breaks: initiators find wrong units behind their LUNs, or a LUN or nexus that
+ * goes leaves tasks behind that touch freed memory.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -51,7 +51,8 @@ assert_sense(const struct scsi_result *res, enum scsi_sense sense)
 static struct scsi_result
 ready(struct scsi_nexus *nexus, unsigned lun)
 {
-	return scsi_fake_run_at(nexus, scsi_lun_encode(lun), test_unit_ready, 6, NULL, 0, NULL, 0)
+	return scsi_fake_run_at(nexus, scsi_lun_encode(lun), test_unit_ready, 6, NULL, 0,
+				NULL, 0)
 		.res;
 }
 
@@ -80,7 +81,8 @@ test_map(void **state)
 	struct scsi_fake *f = *state;
 
 	assert_int_equal(scsi_target_add_lun(f->target, 0, f->unit), -EEXIST);
-	assert_int_equal(scsi_target_add_lun(f->target, SCSI_LUN_LIMIT, f->unit), -ERANGE);
+	assert_int_equal(scsi_target_add_lun(f->target, SCSI_LUN_LIMIT, f->unit),
+			 -ERANGE);
 	assert_int_equal(scsi_target_remove_lun(f->target, 1), -ENOENT);
 	assert_int_equal(scsi_target_remove_lun(f->target, SCSI_LUN_LIMIT), -ENOENT);
 	assert_int_equal(scsi_target_n_luns(f->target), 1);
@@ -205,7 +207,8 @@ static void
 start_held(struct scsi_fake *f, struct scsi_fake_task *t, unsigned nexus, unsigned n)
 {
 	scsi_fake_hold(f);
-	assert_true(scsi_fake_begin(t, f->nexuses[nexus], 0, read_10, 10, SCSI_SIMPLE, 1));
+	assert_true(
+		scsi_fake_begin(t, f->nexuses[nexus], 0, read_10, 10, SCSI_SIMPLE, 1));
 	scsi_fake_execute(t, NULL, 0);
 	scsi_fake_wait_held(f, n);
 }
@@ -311,8 +314,10 @@ test_begun_task_outlives_its_lun(void **state)
 	scsi_fake_init(&f);
 	scsi_fake_open(&f);
 	scsi_fake_clear_attentions(&f);
-	assert_true(scsi_fake_begin(&executed, f.nexuses[0], 0, write, 10, SCSI_SIMPLE, 1));
-	assert_true(scsi_fake_begin(&cancelled, f.nexuses[0], 0, write, 10, SCSI_ORDERED, 2));
+	assert_true(
+		scsi_fake_begin(&executed, f.nexuses[0], 0, write, 10, SCSI_SIMPLE, 1));
+	assert_true(
+		scsi_fake_begin(&cancelled, f.nexuses[0], 0, write, 10, SCSI_ORDERED, 2));
 	assert_int_equal(scsi_target_remove_lun(f.target, 0), 0);
 	scsi_nexus_destroy(take(&f.nexuses[0]));
 	(void)scsi_unit_stop(f.unit);
@@ -377,7 +382,8 @@ come_and_go(void *ctx)
 	struct scsi_fake *f = ctx;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		struct scsi_nexus_params p = {.initiator = "iqn.fake:z", .target_port = 1};
+		struct scsi_nexus_params p = {.initiator = "iqn.fake:z",
+					      .target_port = 1};
 		struct scsi_nexus *nexus;
 
 		assert_int_equal(scsi_nexus_create(f->target, &p, &nexus), 0);
@@ -385,7 +391,8 @@ come_and_go(void *ctx)
 			(void)ready(nexus, 0);
 			(void)ready(nexus, 1);
 			(void)scsi_fake_run_at(nexus, 0, read_10, 10, NULL, 0, NULL, 0);
-			(void)scsi_fake_run_at(nexus, 0, report_luns, 12, NULL, 0, NULL, 0);
+			(void)scsi_fake_run_at(nexus, 0, report_luns, 12, NULL, 0, NULL,
+					       0);
 		}
 		scsi_nexus_destroy(nexus);
 	}
@@ -413,8 +420,9 @@ test_threads(void **state)
 	pthread_t threads[RUNNERS + 1];
 
 	for (unsigned i = 0; i <= RUNNERS; i++)
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, i == RUNNERS ? remap : come_and_go, f), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						i == RUNNERS ? remap : come_and_go, f),
+				 0);
 	for (unsigned i = 0; i <= RUNNERS; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(scsi_target_n_luns(f->target), 1);

@@ -1,6 +1,6 @@
 /*
- * If this breaks: a CDB with a reserved bit set is carried out, commands answer the wrong one of two
- * errors, or task order is not kept.
+ * If this breaks: a CDB with a reserved bit set is carried out, commands answer the wrong
+ * one of two errors, or task order is not kept.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,9 +135,11 @@ test_rows_are_coherent(void **state)
 		if (i > 0) {
 			const struct scsi_command *before = scsi_command_at(i - 1);
 
-			/* In order, no row twice, no opcode both with and without service actions */
+			/* In order, no row twice, no opcode both with and without service
+			 * actions */
 			assert_true(before->opcode < cmd->opcode ||
-				    (before->opcode == cmd->opcode && before->service_action >= 0 &&
+				    (before->opcode == cmd->opcode &&
+				     before->service_action >= 0 &&
 				     before->service_action < cmd->service_action));
 		}
 	}
@@ -151,7 +153,8 @@ test_every_row_is_found(void **state)
 		bool known;
 
 		row_cdb(scsi_command_at(i), cdb);
-		assert_ptr_equal(scsi_command_find(cdb, sizeof(cdb), &known), scsi_command_at(i));
+		assert_ptr_equal(scsi_command_find(cdb, sizeof(cdb), &known),
+				 scsi_command_at(i));
 		assert_true(known);
 	}
 }
@@ -313,7 +316,8 @@ test_order_of_checks(void **state)
 {
 	struct scsi_fake *f = *state;
 	struct scsi_lu *lu = scsi_unit_lu(f->unit);
-	const uint8_t write[10] = {0x2a, 0x01, 0, 1, 0, 0, 0, 0, 1}; /* reserved bit, LBA beyond */
+	const uint8_t write[10] = {0x2a, 0x01, 0, 1, 0,
+				   0,	 0,    0, 1}; /* reserved bit, LBA beyond */
 	uint8_t unknown[6] = {0x01};
 	struct scsi_result res;
 
@@ -481,7 +485,8 @@ test_missing_lun(void **state)
 	r = scsi_fake_run_at(f->nexuses[0], lun, test_unit_ready, 6, NULL, 0, NULL, 0);
 	assert_false(r.begun);
 	assert_sense(&r.res, SENSE_LUN_NOT_SUPPORTED);
-	r = scsi_fake_run_at(f->nexuses[0], UINT64_MAX, test_unit_ready, 6, NULL, 0, NULL, 0);
+	r = scsi_fake_run_at(f->nexuses[0], UINT64_MAX, test_unit_ready, 6, NULL, 0, NULL,
+			     0);
 	assert_sense(&r.res, SENSE_LUN_NOT_SUPPORTED);
 	r = scsi_fake_run_at(f->nexuses[0], lun, inquiry, 6, NULL, 0, NULL, 0);
 	assert_true(scsi_ok(r.res));
@@ -501,8 +506,8 @@ test_missing_lun_checks_the_cdb(void **state)
 {
 	struct scsi_fake *f = *state;
 	const uint8_t sense[6] = {0x03, 0x02, 0, 0, 18};
-	struct scsi_fake_reply r =
-		scsi_fake_run_at(f->nexuses[0], scsi_lun_encode(7), sense, 6, NULL, 0, NULL, 0);
+	struct scsi_fake_reply r = scsi_fake_run_at(f->nexuses[0], scsi_lun_encode(7),
+						    sense, 6, NULL, 0, NULL, 0);
 
 	assert_bad_cdb(&r.res, 1, 1);
 }
@@ -598,7 +603,8 @@ static void
 start(struct scsi_fake *f, struct scsi_fake_task *t, const uint8_t *cdb, size_t n_cdb,
       enum scsi_attribute attribute, uint64_t tag)
 {
-	assert_true(scsi_fake_begin(t, f->nexuses[0], 0, cdb, n_cdb, (uint8_t)attribute, tag));
+	assert_true(scsi_fake_begin(t, f->nexuses[0], 0, cdb, n_cdb, (uint8_t)attribute,
+				    tag));
 	scsi_fake_execute(t, NULL, 0);
 }
 
@@ -656,7 +662,8 @@ test_cancel_lets_go(void **state)
 	struct scsi_fake *f = *state;
 	struct scsi_fake_task ordered, after;
 
-	assert_true(scsi_fake_begin(&ordered, f->nexuses[0], 0, test_unit_ready, 6, SCSI_ORDERED, 1));
+	assert_true(scsi_fake_begin(&ordered, f->nexuses[0], 0, test_unit_ready, 6,
+				    SCSI_ORDERED, 1));
 	start(f, &after, test_unit_ready, 6, SCSI_SIMPLE, 2);
 	assert_false(scsi_fake_is_done(&after));
 	scsi_task_cancel(&ordered.task);
@@ -672,7 +679,8 @@ test_failed_begin_lets_go(void **state)
 	const uint8_t bad[6] = {0, 1};
 	struct scsi_fake_task ordered;
 
-	assert_false(scsi_fake_begin(&ordered, f->nexuses[0], 0, bad, 6, SCSI_ORDERED, 1));
+	assert_false(
+		scsi_fake_begin(&ordered, f->nexuses[0], 0, bad, 6, SCSI_ORDERED, 1));
 	scsi_fake_task_fini(&ordered);
 	assert_true(scsi_ok(ready(f, 1)));
 }

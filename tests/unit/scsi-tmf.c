@@ -1,6 +1,6 @@
 /*
- * If this breaks: a reset answers while a write of before it is still on its way to the medium, or takes
- * too much or too little with it.
+ * If this breaks: a reset answers while a write of before it is still on its way to the
+ * medium, or takes too much or too little with it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +81,8 @@ answered(void *ctx, enum scsi_tmf_response response)
 }
 
 static void
-ask(struct answer *a, struct scsi_nexus *nexus, enum scsi_tmf function, uint64_t lun, uint64_t tag)
+ask(struct answer *a, struct scsi_nexus *nexus, enum scsi_tmf function, uint64_t lun,
+    uint64_t tag)
 {
 	*a = (struct answer){0};
 	mutex_init(&a->lock);
@@ -124,10 +125,12 @@ tmf(struct scsi_fake *f, unsigned nexus, enum scsi_tmf function, uint64_t tag)
 
 /* A read by a nexus that stays in the program */
 static void
-start_held(struct scsi_fake *f, struct scsi_fake_task *t, unsigned nexus, uint64_t tag, unsigned n)
+start_held(struct scsi_fake *f, struct scsi_fake_task *t, unsigned nexus, uint64_t tag,
+	   unsigned n)
 {
 	scsi_fake_hold(f);
-	assert_true(scsi_fake_begin(t, f->nexuses[nexus], 0, read_10, 10, SCSI_SIMPLE, tag));
+	assert_true(
+		scsi_fake_begin(t, f->nexuses[nexus], 0, read_10, 10, SCSI_SIMPLE, tag));
 	scsi_fake_execute(t, NULL, 0);
 	scsi_fake_wait_held(f, n);
 }
@@ -198,7 +201,8 @@ test_two_functions_wait_for_one_task(void **state)
 	end(&t, true);
 }
 
-/* Its data has not come: it must not hold up the answer, and ends when the door executes it. */
+/* Its data has not come: it must not hold up the answer, and ends when the door executes
+ * it. */
 static void
 test_task_without_its_data(void **state)
 {
@@ -223,7 +227,8 @@ test_held_back_task_ends_at_once(void **state)
 	struct scsi_fake_task first, ordered;
 
 	start_held(f, &first, 0, 1, 1);
-	assert_true(scsi_fake_begin(&ordered, f->nexuses[0], 0, read_10, 10, SCSI_ORDERED, 2));
+	assert_true(scsi_fake_begin(&ordered, f->nexuses[0], 0, read_10, 10, SCSI_ORDERED,
+				    2));
 	scsi_fake_execute(&ordered, NULL, 0);
 	assert_int_equal(tmf(f, 0, SCSI_TMF_ABORT_TASK, 2), SCSI_TMF_COMPLETE);
 	end(&ordered, true);
@@ -384,8 +389,10 @@ test_finish_after_aborts(void **state)
 	struct scsi_fake_task victim, first, second;
 
 	start_held(f, &victim, 1, 1, 1);
-	assert_true(scsi_fake_begin(&first, f->nexuses[0], 0, test_unit_ready, 6, SCSI_SIMPLE, 2));
-	assert_true(scsi_fake_begin(&second, f->nexuses[0], 0, test_unit_ready, 6, SCSI_SIMPLE, 3));
+	assert_true(scsi_fake_begin(&first, f->nexuses[0], 0, test_unit_ready, 6,
+				    SCSI_SIMPLE, 2));
+	assert_true(scsi_fake_begin(&second, f->nexuses[0], 0, test_unit_ready, 6,
+				    SCSI_SIMPLE, 3));
 	mutex_lock(&lu->lock);
 	first.task.started = second.task.started = true;
 	assert_int_equal(scsi_lu_abort_locked(lu, f->nexuses[1], false), 1);
@@ -428,8 +435,8 @@ work(void *ctx)
 		struct scsi_fake_task t;
 		const uint8_t *cdb = i % 3 ? read_10 : write_10;
 
-		if (scsi_fake_begin(&t, w->f->nexuses[w->nexus], 0, cdb, 10, attributes[i % 4],
-				    (uint64_t)w->number << 32 | i)) {
+		if (scsi_fake_begin(&t, w->f->nexuses[w->nexus], 0, cdb, 10,
+				    attributes[i % 4], (uint64_t)w->number << 32 | i)) {
 			scsi_fake_execute(&t, data, sizeof(data));
 			scsi_fake_wait(&t);
 			w->n_good += !t.task.aborted && scsi_ok(t.task.result);
@@ -444,8 +451,9 @@ static void *
 reset(void *ctx)
 {
 	static const enum scsi_tmf functions[] = {
-		SCSI_TMF_LU_RESET, SCSI_TMF_ABORT_TASK_SET, SCSI_TMF_CLEAR_TASK_SET,
-		SCSI_TMF_QUERY_TASK_SET, SCSI_TMF_I_T_NEXUS_RESET, SCSI_TMF_TARGET_RESET};
+		SCSI_TMF_LU_RESET,	  SCSI_TMF_ABORT_TASK_SET,
+		SCSI_TMF_CLEAR_TASK_SET,  SCSI_TMF_QUERY_TASK_SET,
+		SCSI_TMF_I_T_NEXUS_RESET, SCSI_TMF_TARGET_RESET};
 	struct worker *w = ctx;
 
 	for (unsigned i = 0; i < ROUNDS / 4; i++) {
@@ -466,8 +474,9 @@ test_threads(void **state)
 
 	for (unsigned i = 0; i <= WORKERS; i++) {
 		workers[i] = (struct worker){.f = f, .nexus = i % 2, .number = i};
-		assert_int_equal(pthread_create(&threads[i], NULL, i == WORKERS ? reset : work,
-						&workers[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						i == WORKERS ? reset : work, &workers[i]),
+				 0);
 	}
 	for (unsigned i = 0; i <= WORKERS; i++)
 		pthread_join(threads[i], NULL);
