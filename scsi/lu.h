@@ -35,17 +35,17 @@ enum scsi_command_flags {
 };
 
 /*
- * How many bytes the CDB asks to move: scsi_task.n_transfer before the row's check() runs, which may
- * change it. A task that moves nothing gets SCSI_DATA_NONE. check() of a command without data in some
- * form (VERIFY with BYTCHK 0) sets n_transfer to 0.
+ * How many bytes the CDB asks to move: scsi_task.n_transfer before the row's check() runs, which
+ * may change it. A task that moves nothing gets SCSI_DATA_NONE. check() of a command without data
+ * in some form (VERIFY with BYTCHK 0) sets n_transfer to 0.
  */
 enum scsi_length_kind {
 	SCSI_LENGTH_NONE,      /* nothing, or check() says */
 	SCSI_LENGTH_BLOCKS,    /* the CDB's count times the block length; needs SCSI_CMD_RANGE */
 	SCSI_LENGTH_ONE_BLOCK, /* WRITE SAME */
 	SCSI_LENGTH_FIXED,     /* length_size bytes: READ CAPACITY (10) */
-	/* ALLOCATION LENGTH (beyond SCSI_PARAMETER_MAX: cut to it) or PARAMETER LIST LENGTH (beyond it:
-	 * INVALID FIELD IN CDB): length_size bytes at CDB byte length_at */
+	/* ALLOCATION LENGTH (beyond SCSI_PARAMETER_MAX: cut to it) or PARAMETER LIST LENGTH (beyond
+	 * it: INVALID FIELD IN CDB): length_size bytes at CDB byte length_at */
 	SCSI_LENGTH_FIELD
 };
 /* In a row: SCSI_LENGTH_AT(7, 2) is the 16-bit field at byte 7. */
@@ -117,9 +117,9 @@ scsi_unit_naa(const struct scsi_unit_params *p)
 	return v | 3ull << 60;
 }
 
-/* Row conventions: usage[0] is the opcode, the CONTROL byte's usage is 0 (NACA is not supported), bits
- * beyond are checked in order, so that handlers see no reserved bit set. A row that runs for a LUN that
- * does not exist (SCSI_CMD_NO_LU) finds task->lu and task->itl NULL. */
+/* Row conventions: usage[0] is the opcode, the CONTROL byte's usage is 0 (NACA is not supported).
+ * Handlers see no reserved bit set. A row that runs for a LUN that does not exist (SCSI_CMD_NO_LU)
+ * finds task->lu and task->itl NULL. */
 
 /* Ends a task that start() took: result, unlinking, complete. */
 void scsi_task_finish(struct scsi_task *task, struct scsi_result res);
@@ -200,7 +200,8 @@ void scsi_itl_attention_clear_locked(struct scsi_itl *itl, enum scsi_sense sense
  * when nothing of the LU is touched for them any more; it owns wait from then on.
  */
 struct scsi_wait {
-	atomic_uint n; /* tasks left, and 1 for who still adds; acq_rel: what they did is seen by done */
+	/* Tasks left, and 1 for who still adds; acq_rel: what they did is seen by done */
+	atomic_uint n;
 	void (*done)(struct scsi_wait *wait);
 };
 struct scsi_wait_node {
@@ -220,8 +221,8 @@ struct scsi_task_filter {
 	bool others;  /* not those of nexus */
 	bool has_tag; /* this one alone */
 	uint64_t tag;
-	/* Those of this LUN, which is being removed: they are answered LOGICAL UNIT NOT SUPPORTED, since
-	 * no task management function says to their initiator that they are gone. */
+	/* Those of this LUN, which is being removed: they are answered LOGICAL UNIT NOT SUPPORTED,
+	 * since no task management function says to their initiator that they are gone. */
 	bool removal;
 	unsigned lun;
 	/* Those marked already, but this one and those that wait for others themselves */
@@ -234,8 +235,9 @@ size_t scsi_lu_count_locked(struct scsi_lu *lu, const struct scsi_task_filter *f
  * waited for: a slow initiator must not hold up another's reset; it ends at execute or cancel).
  * ret_n: how many were marked. -ENOMEM: nothing has been done. Call scsi_lu_drain after unlocking.
  */
+/* Adds to wait those that run, without marking; false: no memory. */
 NODISCARD bool scsi_lu_wait_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter,
-				   struct scsi_wait *wait) REQUIRES(&lu->lock); /* without marking */
+				   struct scsi_wait *wait) REQUIRES(&lu->lock);
 NODISCARD int scsi_lu_abort_wait_locked(struct scsi_lu *lu, const struct scsi_task_filter *filter,
 					struct scsi_wait *wait, size_t *ret_n) REQUIRES(&lu->lock);
 void scsi_wait_init(struct scsi_wait *wait, void (*done)(struct scsi_wait *wait));

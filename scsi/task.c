@@ -139,9 +139,8 @@ unlink_locked(struct scsi_task *task)
 static struct scsi_result
 enter_no_lu(struct scsi_task *task)
 {
-	struct scsi_result res = find_command(task);
-
-	if (!scsi_ok(res) || !(task->command->flags & SCSI_CMD_NO_LU))
+	(void)find_command(task);
+	if (!task->command || !(task->command->flags & SCSI_CMD_NO_LU))
 		return scsi_sense(SENSE_LUN_NOT_SUPPORTED);
 	return scsi_good();
 }
@@ -177,7 +176,7 @@ enter(struct scsi_task *task)
 		return scsi_status_only(SCSI_BUSY);
 	}
 	res = find_command(task);
-	if (scsi_ok(res))
+	if (task->command)
 		res = admit_locked(task, lu);
 	mutex_unlock(&lu->lock);
 	return res;
