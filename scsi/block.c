@@ -115,15 +115,13 @@ write_start(struct scsi_task *task)
 
 /*
  * SBC-3 5.22: a count of 0 is to the end. IMMED allows an early answer and does not ask for one:
- * the answer here always means that the data is safe. A unit that cannot have anything in its cache
- * has nothing to do, and hosts send this to such units too.
+ * the answer here always means that the data is safe. A unit without a cache has nothing to do (the
+ * unit knows), nor has one that nobody can write to; hosts send this to such units too.
  */
 static void
 synchronize_start(struct scsi_task *task)
 {
-	const struct scsi_unit_params *p = scsi_unit_params(task->lu->unit);
-
-	if (p->write_protected || !p->cache_supported)
+	if (scsi_unit_params(task->lu->unit)->write_protected)
 		scsi_task_finish(task, scsi_good());
 	else
 		scsi_block_submit(task, SCSI_IO_FLUSH, NULL, false);

@@ -6,7 +6,7 @@
 
 enum {
 	/* Of a multi-step command: bytes of scratch, one block at least. */
-	SCSI_BLOCK_SCRATCH = 1 << 20,
+	SCSI_BLOCK_SCRATCH = 256 << 10,
 	/* In a usage map */
 	SCSI_USAGE_GROUP = 0x1f, /* GROUP NUMBER: taken and not looked at, SBC-3 4.22 */
 	SCSI_USAGE_PROTECT = 0xe0,
