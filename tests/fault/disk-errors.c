@@ -207,6 +207,89 @@ holes_that_cannot_be_made_are_written(void **state)
 	assert_sense_at(status, 3, 0x0C, 2);
 }
 
+/* Buffers of doors begin anywhere; direct I/O wants them aligned. */
+static void
+direct_transfers_take_any_buffer(void **state)
+{
+	struct rd_params p = {.image = path, .size = N_BLOCKS * BLOCK, .ops = &recorder_ops,
+			      .partition = RD_PARTITION_NONE, .direct = true};
+	static uint8_t room[4 * BLOCK + 1];
+	SPD_STORAGE_UNIT_STATUS status = {0};
+	char text[256] = "";
+	const uint8_t *bytes;
+	size_t size;
+
+	close_disk(state);
+	recorder_reset(N_BLOCKS * BLOCK);
+	assert_int_equal(rd_image_open(&rd, &p, text, sizeof(text)), 0);
+	assert_int_equal(rd.memory_align, 512);
+	recorder_demand_alignment(512);
+	memset(room, 7, sizeof(room));
+	assert_true(interface.Write(&unit, room + 1, 3, 4, FALSE, &status));
+	assert_good(status);
+	memset(room, 0, sizeof(room));
+	assert_true(interface.Read(&unit, room + 1, 3, 4, FALSE, &status));
+	assert_good(status);
+	bytes = recorder_bytes(&size);
+	assert_memory_equal(room + 1, bytes + 3 * BLOCK, 4 * BLOCK);
+	assert_int_equal(room[1], 7);
+	assert_int_equal(room[0], 0);
+}
+
+/* Whatever fails, and whenever: what was answered good is so. */
+static unsigned
+run_with_fault(enum recorder_call call, unsigned nth)
+{
+	SPD_UNMAP_DESCRIPTOR hole = {.BlockAddress = 2, .BlockCount = 2};
+	SPD_STORAGE_UNIT_STATUS status = {0}, unmapped = {0};
+	unsigned n_failed = 0;
+
+	recorder_fail(call, nth, 1, -EIO);
+	memset(blocks, 0x11, sizeof(blocks));
+	bool written = disk_write(0, 8, FALSE).ScsiStatus == 0;
+	bool flushed = disk_flush().ScsiStatus == 0;
+	interface.Unmap(&unit, &hole, 1, &unmapped);
+	bool is_unmapped = unmapped.ScsiStatus == 0;
+	memset(blocks, 0x22, sizeof(blocks));
+	bool stable = disk_write(4, 2, TRUE).ScsiStatus == 0;
+	n_failed = !written + !flushed + !is_unmapped + !stable;
+	recorder_fail(RECORDER_NONE, 0, 0, 0);
+	memset(blocks, 0, sizeof(blocks));
+	assert_true(interface.Read(&unit, blocks, 0, 8, FALSE, &status));
+	assert_good(status);
+	for (unsigned lba = 0; lba < 8; lba++) {
+		uint8_t want = lba >= 4 && lba < 6 && stable ? 0x22
+			       : (lba == 2 || lba == 3) && is_unmapped ? 0
+								       : 0x11;
+		/* What failed may have been done all the same. */
+		bool unsure = !written || (lba >= 4 && lba < 6 && !stable) ||
+			      ((lba == 2 || lba == 3) && !is_unmapped);
+
+		if (!unsure)
+			assert_int_equal(blocks[lba * BLOCK], want);
+	}
+	return n_failed;
+}
+
+static void
+each_call_fails_once(void **state)
+{
+	static const struct {
+		enum recorder_call call;
+		unsigned n;
+	} calls[] = {{RECORDER_PWRITE, 2}, {RECORDER_FDATASYNC, 2}, {RECORDER_FALLOCATE, 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		for (unsigned nth = 1; nth <= calls[i].n; nth++) {
+			close_disk(state);
+			assert_int_equal(open_disk(state), 0);
+			assert_int_not_equal(run_with_fault(calls[i].call, nth), 0);
+		}
+	close_disk(state);
+	assert_int_equal(open_disk(state), 0);
+	assert_int_equal(run_with_fault(RECORDER_NONE, 1), 0);
+}
+
 static void
 creation_that_fails_says_why(void **state)
 {
@@ -261,6 +344,8 @@ main(void)
 		TEST(no_room_at_the_flush),
 		TEST(every_promise_is_a_sync),
 		TEST(holes_that_cannot_be_made_are_written),
+		TEST(direct_transfers_take_any_buffer),
+		TEST(each_call_fails_once),
 		TEST(creation_that_fails_says_why),
 	};
 

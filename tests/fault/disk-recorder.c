@@ -24,6 +24,7 @@ static struct {
 	int bad_err;
 	unsigned counts[RECORDER_FTRUNCATE + 1];
 	bool lies;
+	unsigned align;
 	char xattr[XATTR_MAX];
 	size_t n_xattr;
 } r;
@@ -59,6 +60,18 @@ void
 recorder_lie(void)
 {
 	r.lies = true;
+}
+
+void
+recorder_demand_alignment(unsigned bytes)
+{
+	r.align = bytes;
+}
+
+static bool
+is_misaligned(const void *buffer, size_t n, uint64_t offset)
+{
+	return r.align && ((uintptr_t)buffer | n | offset) % r.align;
 }
 
 void
@@ -148,6 +161,8 @@ rec_pread(int fd, void *buffer, size_t n, uint64_t offset)
 	(void)fd;
 	if (bad && err < 0)
 		return err;
+	if (is_misaligned(buffer, n, offset))
+		return -EINVAL;
 	if (offset >= r.size)
 		return 0;
 	n = MIN(n, r.size - offset);
@@ -166,6 +181,8 @@ rec_pwrite(int fd, const void *buffer, size_t n, uint64_t offset)
 	(void)fd;
 	if (bad && err < 0)
 		return err;
+	if (is_misaligned(buffer, n, offset))
+		return -EINVAL;
 	if (bad)
 		n = MIN(n, (size_t)err);
 	if (offset >= r.limit)

@@ -27,6 +27,8 @@ void recorder_fini(void);
 void recorder_fail(enum recorder_call call, unsigned nth, unsigned n_times, int err);
 /* From now on syncs are answered and not made. */
 void recorder_lie(void);
+/* From now on transfers from and to other memory fail, as direct I/O does. */
+void recorder_demand_alignment(unsigned bytes);
 /* Somebody else changes the size. */
 void recorder_cut(size_t size);
 /* How many calls of a kind there were. */
