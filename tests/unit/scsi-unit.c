@@ -428,7 +428,7 @@ client_main(void *arg)
 		if (!scsi_ok(io(c->unit, SCSI_IO_WRITE, (uint64_t)c->index, 1, data)) ||
 		    !scsi_ok(io(c->unit, SCSI_IO_READ, (uint64_t)c->index, 1, back)) ||
 		    memcmp(data, back, sizeof(data)) != 0)
-			return "wrong";
+			return (void *)"wrong";
 	}
 	return NULL;
 }
@@ -445,7 +445,7 @@ counter_main(void *arg)
 		struct scsi_result res;
 
 		if (!scsi_ok(io(c->unit, SCSI_IO_READ, 100, 1, data)))
-			return "read";
+			return (void *)"read";
 		memcpy(data + BLOCK, data, BLOCK);
 		memcpy(&n, data, sizeof(n));
 		n++;
@@ -453,7 +453,7 @@ counter_main(void *arg)
 		res = io(c->unit, SCSI_IO_COMPARE_AND_WRITE, 100, 1, data);
 		c->n_swaps += scsi_ok(res);
 		if (!scsi_ok(res) && res.key != SCSI_KEY_MISCOMPARE)
-			return "compare";
+			return (void *)"compare";
 	}
 	return NULL;
 }
