@@ -33,7 +33,8 @@ struct disk_options {
 	bool cdbs;           /* the caller wants to send CDBs: sg rather than block, .cdb rather than messages */
 	bool read_only;
 	bool direct;         /* plain files: past the page cache, as block devices always are */
-	bool bare;           /* no command is sent before the caller's first: geometry is not read */
+	bool no_geometry;    /* of ways with CDBs: not asked for; unit attentions are still cleared */
+	bool bare;           /* no command at all is sent before the caller's first */
 	const char *initiator; /* iSCSI name; NULL: iqn.2026-01.org.userdrive:PROGRAM */
 	bool fixed_isid;     /* the same I_T nexus each time, which persistent reservations need */
 	int lun;             /* -1: what the name says, else 0 */

@@ -188,6 +188,8 @@ disk_read_geometry(struct disk *disk, struct disk_error *error)
 	if (disk->options.bare)
 		return 0;
 	err = clear_attentions(disk);
+	if (!err && disk->options.no_geometry)
+		return 0;
 	if (!err) {
 		err = read_capacity(disk, error);
 		if (err)
