@@ -352,6 +352,31 @@ test_order_of_checks(void **state)
 	assert_bad_cdb(&res, 1, 0);
 }
 
+/* Initiators look for DATA PROTECT on a read-only unit whatever else is wrong with the CDB. */
+static void
+test_write_protection_before_fields(void **state)
+{
+	struct scsi_fake f;
+
+	scsi_fake_init(&f);
+	f.params.write_protected = true;
+	scsi_fake_open(&f);
+	scsi_fake_clear_attentions(&f);
+	for (size_t i = 0; i < scsi_command_count(); i++) {
+		const struct scsi_command *cmd = scsi_command_at(i);
+		uint8_t cdb[SCSI_CDB_MAX];
+		struct scsi_result res;
+
+		if (!(cmd->flags & SCSI_CMD_WRITES) || !exists(&f, cmd))
+			continue;
+		row_cdb(cmd, cdb);
+		memset(cdb + 2, 0xff, cmd->n_cdb - 2u);
+		res = try_cdb(&f, 0, cdb, cmd->n_cdb);
+		assert_sense(&res, SENSE_WRITE_PROTECTED);
+	}
+	scsi_fake_close(&f);
+}
+
 static void
 test_range_before_limit(void **state)
 {
@@ -759,6 +784,7 @@ main(void)
 		TEST(test_rows_that_do_not_exist_here),
 		TEST(test_aca_attribute),
 		TEST(test_order_of_checks),
+		TEST(test_write_protection_before_fields),
 		TEST(test_range_before_limit),
 		TEST(test_six_byte_counts),
 		TEST(test_transfer_limit),
