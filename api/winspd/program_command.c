@@ -10,12 +10,23 @@ static const struct standard_option standard_options[] = {
 	{{0, "door", "DEVICENAME", "a door; may be given several times"}},
 	{{'o', NULL, "OPTION[,OPTION]", "options by name"}, .always = true},
 	{{0, "foreground", NULL, "stay in the foreground"}},
+	{{0, "background", NULL, "return when the disk is there, also without SOURCE"}},
 	{{'d', "debug", "FLAGS", "log requests; bit 1 << kind, -1 all"}, .value_optional = true},
 	{{'D', "debug-log", "FILE", "log to FILE; - is standard error"}},
 	{{'h', "help", NULL, "this text"}, .always = true},
 	{{'V', "version", NULL, "the version"}},
 };
-enum { STD_P, STD_DOOR, STD_O, STD_FOREGROUND, STD_DEBUG, STD_DEBUG_LOG, STD_HELP, STD_VERSION };
+enum {
+	STD_P,
+	STD_DOOR,
+	STD_O,
+	STD_FOREGROUND,
+	STD_BACKGROUND,
+	STD_DEBUG,
+	STD_DEBUG_LOG,
+	STD_HELP,
+	STD_VERSION
+};
 
 static struct command *
 command_of(struct command_line *line)
@@ -61,6 +72,9 @@ set_standard(struct command_line *line, int which, const char *value)
 		return command_line_items(line, value);
 	case STD_FOREGROUND:
 		c->foreground = true;
+		return 0;
+	case STD_BACKGROUND:
+		c->background = true;
 		return 0;
 	case STD_DEBUG:
 		c->debug_mask = UINT32_MAX;
@@ -134,7 +148,7 @@ command_parse(struct command *c, int argc, char **argv)
 bool
 command_is_background(const struct command *c)
 {
-	return c->source && !c->windows_form && !c->foreground &&
+	return (c->source || c->background) && !c->windows_form && !c->foreground &&
 	       (!c->debug_mask || c->debug_file);
 }
 

@@ -15,7 +15,8 @@ struct command {
 	const char *doors[SPD_DOORS_MAX]; /* borrowed from argv */
 	unsigned n_doors;                 /* 0: the default one */
 	const char *source;               /* positional; NULL */
-	bool foreground, windows_form;    /* --foreground; -p */
+	bool foreground, background;      /* --foreground; --background */
+	bool windows_form;                /* -p */
 	uint32_t debug_mask;
 	const char *debug_file;
 	struct command_line line; /* with the error */
@@ -24,7 +25,7 @@ struct command {
 /* Options are handed to the program as they come. 0, or -1 with line.error filled. */
 NODISCARD int command_parse(struct command *c, int argc, char **argv);
 void command_help(const SPDX_PROGRAM *program);
-/* SOURCE alone goes to the background; "-p", "--foreground" and a debug log on standard error do not. */
+/* SOURCE or --background go to the background; "-p", "--foreground" and a debug log on standard error do not. */
 bool command_is_background(const struct command *c);
 
 /* The control socket: "info", "stop", "leave", "resize BLOCKS". */
