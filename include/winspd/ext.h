@@ -131,7 +131,8 @@ SPD_API VOID SpdxIoctlCloseDevice(HANDLE DeviceHandle);
  *
  *	NAME [options of the program] [-p DEVICENAME]…          foreground, as WinSpd programs do
  *	NAME [options] SOURCE [--door DEVICENAME]… [-o OPTION…] background once the disk is there
- *	--foreground, --background (the second form without SOURCE), -h --help, -V --version, -d FLAGS -D FILE (debug log)
+ *	--foreground, --background (the second form without SOURCE), -h --help, -V --version,
+ *	-d FLAGS -D FILE (debug log)
  */
 typedef struct {
 	char Letter;       /* "-f FILE"; 0: none */
