@@ -201,6 +201,74 @@ test_two_functions_wait_for_one_task(void **state)
 	end(&t, true);
 }
 
+/* A door that takes its time to take the result */
+struct slow_door {
+	struct mutex lock;
+	struct cond cond;
+	bool entered, go, left;
+	struct scsi_fake_task t;
+};
+
+static void
+complete_slowly(struct scsi_task *task)
+{
+	struct slow_door *d = task->ctx;
+
+	mutex_lock(&d->lock);
+	d->entered = true;
+	cond_broadcast(&d->cond);
+	while (!d->go)
+		cond_wait(&d->cond, &d->lock);
+	d->left = true;
+	mutex_unlock(&d->lock);
+}
+
+static void *
+execute_slowly(void *ctx)
+{
+	struct slow_door *d = ctx;
+
+	scsi_task_execute(&d->t.task);
+	return NULL;
+}
+
+/* The task has its result and is on no list any more, but the door may still touch its memory. */
+static void
+test_complete_is_waited_for(void **state)
+{
+	struct scsi_fake *f = *state;
+	struct slow_door d = {.lock = MUTEX_INIT};
+	struct answer reset, abort_task;
+	pthread_t thread;
+
+	cond_init(&d.cond);
+	assert_true(scsi_fake_begin(&d.t, f->nexuses[0], 0, test_unit_ready, 6,
+				    SCSI_SIMPLE, 10));
+	d.t.task.complete = complete_slowly;
+	d.t.task.ctx = &d;
+	assert_int_equal(pthread_create(&thread, NULL, execute_slowly, &d), 0);
+	mutex_lock(&d.lock);
+	while (!d.entered)
+		cond_wait(&d.cond, &d.lock);
+	mutex_unlock(&d.lock);
+	ask(&reset, f->nexuses[0], SCSI_TMF_LU_RESET, 0, 0);
+	ask(&abort_task, f->nexuses[0], SCSI_TMF_ABORT_TASK, 0, 10);
+	assert_false(is_answered(&reset));
+	assert_false(is_answered(&abort_task));
+	mutex_lock(&d.lock);
+	d.go = true;
+	cond_broadcast(&d.cond);
+	mutex_unlock(&d.lock);
+	assert_int_equal(answer_of(&reset), SCSI_TMF_COMPLETE);
+	/* It has not been aborted */
+	assert_int_equal(answer_of(&abort_task), SCSI_TMF_NO_TASK);
+	assert_true(d.left);
+	assert_false(d.t.task.aborted);
+	pthread_join(thread, NULL);
+	scsi_fake_task_fini(&d.t);
+	cond_fini(&d.cond);
+}
+
 /* Its data has not come: it must not hold up the answer, and ends when the door executes
  * it. */
 static void
@@ -495,6 +563,7 @@ main(void)
 		TEST(test_abort_task_waits),
 		TEST(test_abort_of_what_is_not_there),
 		TEST(test_two_functions_wait_for_one_task),
+		TEST(test_complete_is_waited_for),
 		TEST(test_task_without_its_data),
 		TEST(test_held_back_task_ends_at_once),
 		TEST(test_abort_task_set),
