@@ -6,6 +6,9 @@
 #include "fs/volume_priv.h"
 
 enum { RENAME_HELD = 1u << 30, RENAME_WANTED = 1u << 29 };
+/* How long a writer bars others, and then lets them pass */
+#define RENAME_FIRST_TURN_NS (8ull * 1000 * 1000)
+#define RENAME_LONGEST_TURN_NS (512ull * 1000 * 1000)
 
 void
 fs_rename_lock_init(struct fs_rename_lock *l)
@@ -58,23 +61,44 @@ fs_rename_unlock_shared(struct fs_rename_lock *l)
 	mutex_unlock(&l->lock);
 }
 
+static bool
+try_exclusive(struct fs_rename_lock *l)
+{
+	uint32_t state = atomic_load_explicit(&l->state, memory_order_relaxed) & RENAME_WANTED;
+
+	return atomic_compare_exchange_strong_explicit(&l->state, &state,
+						       RENAME_WANTED | RENAME_HELD,
+						       memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+/*
+ * As long as it waits, a writer bars new holders; half of the time it lets them pass, so that one
+ * that never leaves holds up this writer alone (as rwlock_lock_patiently does).
+ */
 bool
 fs_rename_lock_exclusive(struct fs_rename_lock *l)
 {
-	bool held = false;
+	uint64_t turn_ns = RENAME_FIRST_TURN_NS;
+	bool held = false, bars = true;
 
 	mutex_lock(&l->lock);
 	l->n_waiting++;
 	atomic_fetch_or_explicit(&l->state, RENAME_WANTED, memory_order_relaxed);
 	for (;;) {
-		uint32_t free_state = RENAME_WANTED;
-
-		held = atomic_compare_exchange_strong_explicit(
-			&l->state, &free_state, RENAME_WANTED | RENAME_HELD,
-			memory_order_acquire, memory_order_relaxed);
+		held = try_exclusive(l);
 		if (held || (l->stopped && l->n_notify > 0))
 			break;
-		cond_wait(&l->changed, &l->lock);
+		if (cond_wait_until(&l->changed, &l->lock, clock_monotonic_ns() + turn_ns))
+			continue;
+		bars = !bars;
+		if (bars) {
+			turn_ns = MIN(2 * turn_ns, RENAME_LONGEST_TURN_NS);
+			atomic_fetch_or_explicit(&l->state, RENAME_WANTED, memory_order_relaxed);
+		} else {
+			atomic_fetch_and_explicit(&l->state, ~RENAME_WANTED, memory_order_relaxed);
+			cond_broadcast(&l->changed);
+		}
 	}
 	if (--l->n_waiting == 0)
 		atomic_fetch_and_explicit(&l->state, ~RENAME_WANTED, memory_order_relaxed);

@@ -70,7 +70,8 @@ FspFileSystemOpEnter(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Reques
 
 	switch (guard_of(FileSystem, Request)) {
 	case GUARD_EXCLUSIVE:
-		rwlock_lock(&fsp->guard);
+		/* A handler that hangs in its share holds up what needs the guard alone, not others. */
+		rwlock_lock_patiently(&fsp->guard);
 		break;
 	case GUARD_SHARED:
 		rwlock_lock_shared(&fsp->guard);

@@ -258,6 +258,29 @@ test_bracket_blocks_rename(void **state)
 	done(r.h);
 }
 
+/* A rename that cannot go on for long lets others by: it alone waits. */
+static void
+test_waiting_rename_lets_others_pass(void **state)
+{
+	struct fixture *x = *state;
+	struct renamer r = {0};
+	struct fs_handle *h;
+	pthread_t thread;
+
+	assert_status(fs_notify_begin(x->f->volume, 0), STATUS_SUCCESS);
+	start_rename(x, &r, &thread);
+	for (int i = 0; i < 50; i++) {
+		assert_status(fake_open(x->f, "\\", FILE_LIST_DIRECTORY, SHARE_ALL, FILE_OPEN, 0, &h),
+			      STATUS_SUCCESS);
+		done(h);
+	}
+	fs_notify_end(x->f->volume);
+	fs_notify_end(x->f->volume);
+	pthread_join(thread, NULL);
+	assert_status(r.st, STATUS_SUCCESS);
+	done(r.h);
+}
+
 static void
 test_stop_aborts_blocked_rename(void **state)
 {
@@ -309,6 +332,7 @@ main(void)
 		ROW(test_garbage_records),
 		ROW(test_announcement_drops_caches),
 		ROW(test_bracket_blocks_rename),
+		ROW(test_waiting_rename_lets_others_pass),
 		ROW(test_stop_aborts_blocked_rename),
 		ROW(test_begin_during_rename),
 	};
