@@ -288,6 +288,36 @@ copy_to_a_protected_unit_fails(void **state)
 	pair_free(p);
 }
 
+/* A reservation keeps copies off as it keeps writes off, on whatever LUN they were asked for. */
+static void
+copy_minds_reservations(void **state)
+{
+	struct pair p = pair_new(NULL, other_single);
+	struct scsi_nexus *holder = p.a->nexuses[1];
+	static const uint8_t reserve[6] = {0x16}, release[6] = {0x17};
+	struct plist l = plist(1, 0);
+	struct scsi_fake_reply r;
+
+	(void)state;
+	add_cscd(&l, p.a);
+	add_cscd(&l, p.b);
+	add_segment(&l, 0, 1, 1, 0, 0);
+	for (unsigned lun = 0; lun < 2; lun++)
+		do /* until its unit attentions are told */
+			r = scsi_fake_run_at(holder, scsi_lun_encode(lun), release, 6, NULL, 0,
+					     NULL, 0);
+		while (r.res.status != SCSI_GOOD);
+	assert_good(scsi_fake_run_at(holder, scsi_lun_encode(1), reserve, 6, NULL, 0, NULL, 0));
+	r = copy(p.a, &l);
+	assert_copy_aborted(&r, 0x0d, 0x01, 0);
+	assert_int_equal(p.b->n_requests[SCSI_IO_WRITE], 0);
+	assert_good(scsi_fake_run_at(holder, scsi_lun_encode(1), release, 6, NULL, 0, NULL, 0));
+	assert_good(copy(p.a, &l));
+	assert_good(scsi_fake_run_at(holder, 0, reserve, 6, NULL, 0, NULL, 0));
+	assert_int_equal(copy(p.a, &l).res.status, SCSI_RESERVATION_CONFLICT);
+	pair_free(p);
+}
+
 static void
 failure_of_a_program_aborts_the_copy(void **state)
 {
@@ -694,6 +724,7 @@ main(void)
 		cmocka_unit_test(copy_between_block_lengths),
 		cmocka_unit_test(copies_in_both_directions_end),
 		cmocka_unit_test(copy_to_a_protected_unit_fails),
+		cmocka_unit_test(copy_minds_reservations),
 		TEST(failure_of_a_program_aborts_the_copy),
 		cmocka_unit_test(stopped_unit_is_not_reachable),
 		TEST(empty_lists_are_good),
