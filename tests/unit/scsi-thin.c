@@ -410,6 +410,92 @@ lba_status_of_a_plain_program_is_mapped(void **state)
 	fake_free(f);
 }
 
+/* A program that answers with the mappings of its backend pointer, whatever it was asked. */
+struct liar {
+	struct scsi_mapping mappings[4];
+	uint32_t n;
+};
+
+static bool
+liar_submit(void *backend, struct scsi_backend_req *req, struct scsi_result *ret_res)
+{
+	const struct liar *liar = backend;
+
+	*ret_res = scsi_good();
+	if (req->kind != SCSI_IO_QUERY_RANGES)
+		return true;
+	memcpy(req->data, liar->mappings, liar->n * sizeof(liar->mappings[0]));
+	req->n_ranges = liar->n;
+	return true;
+}
+
+/* What GET LBA STATUS of LBA 10 says of it: a unit of 100 blocks */
+static struct scsi_fake_reply
+ask_liar(struct liar *liar)
+{
+	static const struct scsi_backend_ops ops = {
+		.kinds = SCSI_IO_BIT(SCSI_IO_READ) | SCSI_IO_BIT(SCSI_IO_WRITE) |
+			 SCSI_IO_BIT(SCSI_IO_QUERY_RANGES),
+		.submit = liar_submit};
+	static const uint8_t id[24] = {0x45, 0, 0, 20, 'i'};
+	const struct scsi_nexus_params np = {"i", id, sizeof(id), 1};
+	const struct scsi_unit_params params = {.guid = {1},
+						.n_blocks = 100,
+						.block_length = BLOCK,
+						.max_transfer = BLOCK};
+	struct cdb c = lba_status(10, 4096);
+	struct scsi_unit *unit;
+	struct scsi_target *target;
+	struct scsi_nexus *nexus;
+	struct scsi_fake_reply r;
+	char error[128];
+
+	assert_int_equal(scsi_unit_create(&params, &ops, liar, error, sizeof(error), &unit), 0);
+	assert_int_equal(scsi_unit_start(unit, 1), 0);
+	assert_int_equal(scsi_target_create("iqn.fake:liar", &target), 0);
+	assert_int_equal(scsi_target_add_port(target, 1, "iqn.fake:liar,t,0x0001"), 0);
+	assert_int_equal(scsi_target_add_lun(target, 0, unit), 0);
+	assert_int_equal(scsi_nexus_create(target, &np, &nexus), 0);
+	do
+		r = scsi_fake_run_at(nexus, 0, c.bytes, c.n, NULL, 0, NULL, 0);
+	while (r.res.key == SCSI_KEY_UNIT_ATTENTION);
+	scsi_nexus_destroy(nexus);
+	scsi_target_destroy(target);
+	(void)scsi_unit_stop(unit);
+	scsi_unit_unref(unit);
+	return r;
+}
+
+static void
+lba_status_takes_no_nonsense(void **state)
+{
+	struct liar early = {{{0, 20, SCSI_DEALLOCATED}, {20, 200, SCSI_ANCHORED}}, 2};
+	struct liar gap = {{{10, 5, SCSI_DEALLOCATED}, {16, 5, SCSI_DEALLOCATED}}, 2};
+	struct liar elsewhere = {{{50, 5, SCSI_DEALLOCATED}}, 1};
+	struct liar empty = {{{10, 0, SCSI_DEALLOCATED}}, 1}, none = {{{0}}, 0};
+	struct liar wraps = {{{UINT64_MAX, 50, SCSI_DEALLOCATED}}, 1};
+	struct liar unknown = {{{10, 5, 9}, {15, 5, SCSI_MAPPED}, {20, 80, 1}}, 3};
+	struct liar *all_mapped[] = {&elsewhere, &empty, &none, &wraps};
+	struct scsi_fake_reply r = ask_liar(&early);
+
+	(void)state;
+	assert_int_equal(r.n_in, 40);
+	assert_descriptor(&r, 0, 10, 10, SCSI_DEALLOCATED);
+	assert_descriptor(&r, 1, 20, 80, SCSI_ANCHORED);
+	r = ask_liar(&gap);
+	assert_int_equal(r.n_in, 24);
+	assert_descriptor(&r, 0, 10, 5, SCSI_DEALLOCATED);
+	r = ask_liar(&unknown);
+	assert_int_equal(r.n_in, 40);
+	assert_descriptor(&r, 0, 10, 10, SCSI_MAPPED);
+	assert_descriptor(&r, 1, 20, 80, SCSI_DEALLOCATED);
+	for (unsigned i = 0; i < ARRAY_SIZE(all_mapped); i++) {
+		r = ask_liar(all_mapped[i]);
+		assert_int_equal(r.n_in, 24);
+		assert_descriptor(&r, 0, 10, 90, SCSI_MAPPED);
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fake_setup, fake_teardown)
 
 int
@@ -435,6 +521,7 @@ main(void)
 		TEST(lba_status_is_cut_to_the_allocation_length),
 		TEST(lba_status_is_within_the_medium),
 		cmocka_unit_test(lba_status_of_a_plain_program_is_mapped),
+		cmocka_unit_test(lba_status_takes_no_nonsense),
 	};
 
 	return cmocka_run_group_tests_name("scsi-thin", tests, NULL, NULL);
