@@ -1,6 +1,6 @@
 /*
- * Any bytes as a MODE SELECT parameter list; the first byte says which form. What is taken can be read
- * back: MODE SENSE of the same unit shows the values, and they are taken again unchanged.
+ * Any bytes as a MODE SELECT parameter list; the first byte says which form. What is taken can be
+ * read back: MODE SENSE of the same unit shows the values, and they are taken again unchanged.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * Persistent reservations. The first byte chooses: even, the rest is a state file; odd, a row of
- * PERSISTENT RESERVE OUT commands, each with a header of 4 bytes: who, service action, type, and the
- * size of its parameter list. The invariants of scsi/persist_state.c hold after each, and a state goes
- * to a file and back unchanged.
+ * PERSISTENT RESERVE OUT commands, each with a header of 4 bytes: who, service action, type, and
+ * the size of its parameter list. The invariants of scsi/persist_state.c hold after each, and a
+ * state goes to a file and back unchanged.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -94,7 +94,9 @@ try_command(struct pr_state *s, const uint8_t *head, const uint8_t *list, size_t
 	if (req.action != PR_REGISTER && !pr_type_is_known(req.type))
 		return;
 	res = pr_request_decode(list, n, &req);
-	if (!scsi_ok(res))
+	/* scsi/persist.c lets ports through that the target has: 1 and 2 */
+	if (!scsi_ok(res) || (req.action == PR_REGISTER_AND_MOVE &&
+			      (req.move_to_port == 0 || req.move_to_port > 2)))
 		return;
 	assert(pr_state_dup(s, &next) == 0);
 	res = pr_state_apply(&next, &req);

@@ -1,10 +1,11 @@
 /*
- * The medium as a whole: START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL, SANITIZE. SBC-3 5.20 to 5.23,
- * SPC-4 6.20.
+ * The medium as a whole: START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL, SANITIZE. SBC-3 5.20 to
+ * 5.23, SPC-4 6.20.
  *
- * SANITIZE runs in pieces, one job each, so that it keeps no slot, other units of the process go on and
- * a stop of the unit ends it: the next piece is refused then. It goes on when the command that began it
- * is aborted or its nexus is lost (SBC-3 4.11.1): the command is then let go, the work is not.
+ * SANITIZE runs in pieces, one job each, so that it keeps no slot, other units of the process go on
+ * and a stop of the unit ends it: the next piece is refused then. It goes on when the command that
+ * began it is aborted or its nexus is lost (SBC-3 4.11.1): the command is then let go, the work is
+ * not.
  *
  *	phase       overwrite                          block erase
  *	PHASE_FILL  pattern, once for each pass        zeroes
@@ -119,9 +120,9 @@ stop_or_eject(struct scsi_task *task)
 }
 
 /*
- * Power conditions are all the same to a program: each is accepted and START and LOEJ are then ignored
- * (SBC-3 table 92). A removable medium that is stopped without being ejected starts again by itself at
- * the next access, as drives with removable media do; a fixed disk waits for START.
+ * Power conditions are all the same to a program: each is accepted and START and LOEJ are then
+ * ignored (SBC-3 table 92). A removable medium that is stopped without being ejected starts again
+ * by itself at the next access, as drives with removable media do; a fixed disk waits for START.
  */
 static struct scsi_result
 start_stop_run(struct scsi_task *task)

@@ -1,9 +1,9 @@
 /*
  * Mode parameters: MODE SENSE and MODE SELECT. SPC-4 7.5, SBC-3 6.5.
  *
- * A page is a row: its bytes as they never change. What changes is a second table of single bits, each
- * tied to a member of struct scsi_mode_values. Nothing can be saved, so "saved values" is an error and
- * PS is 0.
+ * A page is a row: its bytes as they never change. What changes is a second table of single bits,
+ * each tied to a member of struct scsi_mode_values. Nothing can be saved, so "saved values" is an
+ * error and PS is 0.
  */
 #include "scsi/mode_priv.h"
 

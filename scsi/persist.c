@@ -1,10 +1,11 @@
 /*
- * PERSISTENT RESERVE IN and OUT, and the check of other commands against the reservation. SPC-4 5.12,
- * 6.15, 6.16.
+ * PERSISTENT RESERVE IN and OUT, and the check of other commands against the reservation. SPC-4
+ * 5.12, 6.15, 6.16.
  *
- * PERSISTENT RESERVE OUT runs on a worker: decode, apply to a copy of the state, write the copy to the
- * state file (APTPL), and only then put it in force, all in one step under the LU's lock. So a status of
- * GOOD means that a power loss takes nothing back, and a file that cannot be written changes nothing.
+ * PERSISTENT RESERVE OUT runs on a worker: decode, apply to a copy of the state, write the copy to
+ * the state file (APTPL), and only then put it in force, all in one step under the LU's lock. So a
+ * status of GOOD means that a power loss takes nothing back, and a file that cannot be written
+ * changes nothing.
  *
  * Lock order: scsi_pr.out, scsi_lu.lock. out is held while the file is written, lock is not.
  */
@@ -310,7 +311,8 @@ check_request(const struct scsi_task *task, const struct pr_request *req)
 
 	if (req->aptpl && !scsi_pr_keeps_state(task->lu))
 		return scsi_bad_parameter(move ? 17 : 20, 0);
-	if (move && !port_exists(task->nexus, req->move_to_port))
+	/* 0 would stand for every port */
+	if (move && (req->move_to_port == 0 || !port_exists(task->nexus, req->move_to_port)))
 		return scsi_bad_parameter(18, SCSI_FIELD_BYTE);
 	return scsi_good();
 }
@@ -420,7 +422,8 @@ out_job(struct scsi_job *job)
 		return;
 	}
 	res = out(task);
-	/* SPC-4 5.12.11.2.6.5: the tasks of who was preempted have ended when the status goes out */
+	/* SPC-4 5.12.11.2.6.5: the tasks of who was preempted have ended when the status goes out
+	 * */
 	if (scsi_ok(res) && (task->cdb[1] & 0x1f) == PR_PREEMPT_AND_ABORT)
 		scsi_task_finish_after_aborts(task, res);
 	else

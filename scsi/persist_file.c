@@ -1,6 +1,6 @@
 /*
- * Persistent reservations in a file: what APTPL asks for. Big-endian, written whole and renamed over the
- * old one.
+ * Persistent reservations in a file: what APTPL asks for. Big-endian, written whole and renamed
+ * over the old one.
  *
  *	offset  size  meaning
  *	0       8     "UDPRSTAT"
@@ -218,7 +218,8 @@ sync_folder(const char *path)
 static int
 write_new(const char *name, const uint8_t *bytes, size_t size)
 {
-	CLEANUP(close_fd) int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+	CLEANUP(close_fd) int fd = open(name, flags, 0600);
 
 	return fd < 0 ? -errno : write_all(fd, bytes, size);
 }
@@ -272,11 +273,11 @@ put_aside(const char *path)
 
 	snprintf(aside, sizeof(aside), "%s.corrupt", path);
 	if (rename(path, aside) < 0)
-		log_error("scsi", "%s: the file of persistent reservations is damaged and cannot be "
-				  "renamed, errno=%d", path, errno);
+		log_error("scsi", "%s: the file of persistent reservations is damaged and "
+				  "cannot be renamed, errno=%d", path, errno);
 	else
-		log_error("scsi", "%s: the file of persistent reservations is damaged; it is kept as "
-				  "%s, and nothing is reserved", path, aside);
+		log_error("scsi", "%s: the file of persistent reservations is damaged; it is "
+				  "kept as %s, and nothing is reserved", path, aside);
 }
 
 int

@@ -32,8 +32,8 @@ struct pr_port {
 	uint16_t n_transport_id;
 	uint16_t target_port; /* relative identifier; 0: every one (ALL_TG_PT) */
 };
-/* Bytes of the TransportID at the head of list, of which n are there; 0: not a valid one. iSCSI ones
- * name a port, not a device (TPID FORMAT 01b). SPC-4 7.6.4. */
+/* Bytes of the TransportID at the head of list, of which n are there; 0: not a valid one. iSCSI
+ * ones name a port, not a device (TPID FORMAT 01b). SPC-4 7.6.4. */
 size_t pr_transport_id_size(const uint8_t *list, size_t n);
 bool pr_port_is(const struct pr_port *port, const uint8_t *transport_id, size_t n,
 		uint16_t target_port);
@@ -99,8 +99,8 @@ NODISCARD int pr_file_decode(const uint8_t *bytes, size_t size, const uint8_t *g
 			     struct pr_state *ret_state);
 /* Replaces the file in one step; on disk when it returns 0. -errno: the old one is there still. */
 NODISCARD int pr_file_save(const char *path, const struct pr_state *state, const uint8_t *guid);
-/* No file: an empty state. A damaged one is renamed to PATH.corrupt, logged, and the state is empty.
- * -errno: it could not be read. */
+/* No file: an empty state. A damaged one is renamed to PATH.corrupt, logged, and the state is
+ * empty. -errno: it could not be read. */
 NODISCARD int pr_file_load(const char *path, const uint8_t *guid, struct pr_state *ret_state);
 
 /* ---- for reserve.c */

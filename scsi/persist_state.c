@@ -7,8 +7,8 @@
  *	type is PR_NONE or AR: nobody is marked as holder; else exactly one is
  *	a reservation has a registrant who holds it
  *
- * An action marks what is to happen (gone, abort, attention) and takes nobody out of the array, so that
- * the caller can tell those who lost their registration.
+ * An action marks what is to happen (gone, abort, attention) and takes nobody out of the array, so
+ * that the caller can tell those who lost their registration.
  */
 #include "scsi/persist_priv.h"
 

@@ -3,8 +3,9 @@
  *
  * Two kinds of reservations exclude each other (SPC-2 5.5.1, SPC-4 5.12.3):
  *	RESERVE held by anybody         PERSISTENT RESERVE IN and OUT conflict, whoever sends them
- *	keys registered, no RESERVE     RESERVE and RELEASE conflict, but from who holds the persistent
- *	                                reservation they are GOOD and do nothing (CRH is 1)
+ *	keys registered, no RESERVE     RESERVE and RELEASE conflict; from who holds the
+ *	                                persistent reservation they are GOOD and do nothing
+ *	                                (CRH is 1)
  */
 #include "scsi/reserve_priv.h"
 
@@ -25,8 +26,8 @@ scsi_reserve_check_flags_locked(struct scsi_lu *lu, const struct scsi_nexus *nex
 	return scsi_pr_check_locked(lu, nexus, flags);
 }
 
-/* What a block request is allowed like. A flush changes nothing that is not written already, and a door
- * must not lose what it wrote before the reservation came. */
+/* What a block request is allowed like. A flush changes nothing that is not written already, and a
+ * door must not lose what it wrote before the reservation came. */
 static uint32_t
 flags_of_kind(enum scsi_io_kind kind)
 {
@@ -107,7 +108,8 @@ release_run(struct scsi_task *task)
 	return res;
 }
 
-/* Third-party reservations (3RDPTY, LONGID) are obsolete since SPC-3: those bits are not in usage. */
+/* Third-party reservations (3RDPTY, LONGID) are obsolete since SPC-3: those bits are not in usage.
+ * */
 static const struct scsi_command rows[] = {
 	{.opcode = 0x16, .service_action = -1, .n_cdb = 6, .flags = SCSI_CMD_PR_ALWAYS,
 	 .name = "RESERVE (6)", .usage = {0x16}, .run = reserve_run},

@@ -5,8 +5,8 @@
 #include "scsi/lu.h"
 
 /*
- * RESERVATION CONFLICT or good for a command with these SCSI_CMD_PR_* and SCSI_CMD_RESERVE6_OK flags.
- * nexus NULL: a block door, which neither holds nor is registered.
+ * RESERVATION CONFLICT or good for a command with these SCSI_CMD_PR_* and SCSI_CMD_RESERVE6_OK
+ * flags. nexus NULL: a block door, which neither holds nor is registered.
  */
 struct scsi_result scsi_reserve_check_flags_locked(struct scsi_lu *lu,
 						   const struct scsi_nexus *nexus, uint32_t flags)

@@ -1,5 +1,5 @@
-/* Breaks when a host sees another disk than there is: identity, limits, provisioning, capacity; or when
- * a reply is not cut at its ALLOCATION LENGTH. */
+/* Breaks when a host sees another disk than there is: identity, limits, provisioning, capacity; or
+ * when a reply is not cut at its ALLOCATION LENGTH. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -137,7 +137,8 @@ test_list_and_serial(void **state)
 
 /* Checks one designator's header and returns the next. */
 static const uint8_t *
-designator(const uint8_t *d, uint8_t code, uint8_t type, uint8_t n, const void *bytes, size_t n_bytes)
+designator(const uint8_t *d, uint8_t code, uint8_t type, uint8_t n, const void *bytes,
+	   size_t n_bytes)
 {
 	assert_int_equal(d[0], code);
 	assert_int_equal(d[1], type);

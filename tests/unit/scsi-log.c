@@ -1,4 +1,5 @@
-/* Breaks when a log page has other bytes than the standard gives it, or counts wrongly what is mapped. */
+/* Breaks when a log page has other bytes than the standard gives it, or counts wrongly what is
+ * mapped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ test_provisioning(void **state)
 {
 	static const uint8_t block[512];
 	uint8_t want[] = {0x8c, 0, 0, 12, 0, 2, 3, 8, 0, 0, 0, 0, 1, 0, 0, 0};
+	struct scsi_result failure;
 	struct scsi_fake f;
 
 	(void)state;
@@ -68,7 +70,8 @@ test_provisioning(void **state)
 				    (uint8_t)lba, 0, 0, 1, 0));
 	put_be32(want + 8, 700);
 	check_page(&f, 0x0c, 0, want, sizeof(want));
-	scsi_fake_fail(&f, &(struct scsi_result){.status = SCSI_CHECK_CONDITION, .key = 3, .asc = 0x11});
+	failure = scsi_sense(SENSE_UNRECOVERED_READ_ERROR);
+	scsi_fake_fail(&f, &failure);
 	assert_sense(RUN(&f, 0, 0x4d, 0, 0x4c, 0, 0, 0, 0, 0, 64, 0), SENSE_UNRECOVERED_READ_ERROR);
 	scsi_fake_close(&f);
 }
@@ -82,14 +85,15 @@ test_errors(void **state)
 	start(&f, 0);
 	for (unsigned code = 0; code < 64; code++)
 		if (!memchr("\x00\x0c\x2f", (int)code, 3))
-			assert_bad_cdb(RUN(&f, 0, 0x4d, 0, 0x40 | code, 0, 0, 0, 0, 0, 64, 0), 2, 5);
+			assert_bad_cdb(RUN(&f, 0, 0x4d, 0, 0x40 | code, 0, 0, 0, 0, 0, 64, 0),
+				       2, 5);
 	assert_bad_cdb(RUN(&f, 0, 0x4d, 1, 0x40, 0, 0, 0, 0, 0, 64, 0), 1, 0);  /* SP */
 	assert_bad_cdb(RUN(&f, 0, 0x4d, 2, 0x40, 0, 0, 0, 0, 0, 64, 0), 1, 1);  /* PPC */
 	assert_bad_cdb(RUN(&f, 0, 0x4d, 0, 0x6f, 1, 0, 0, 0, 0, 64, 0), 3, 8);  /* subpage */
 	assert_bad_cdb(RUN(&f, 0, 0x4d, 0, 0xaf, 0, 0, 0, 0, 0, 64, 0), 2, 7);  /* defaults */
 	assert_good(RUN(&f, 0, 0x4d, 0, 0x00, 0, 0, 0, 0, 0, 64, 0));
 	assert_good(RUN(&f, 0, 0x4d, 0, 0x4c, 0, 0, 0, 2, 0, 64, 0));
-	assert_bad_cdb(RUN(&f, 0, 0x4d, 0, 0x4c, 0, 0, 0, 3, 0, 64, 0), 5, 8);  /* PARAMETER POINTER */
+	assert_bad_cdb(RUN(&f, 0, 0x4d, 0, 0x4c, 0, 0, 0, 3, 0, 64, 0), 5, 8);  /* pointer */
 	scsi_fake_close(&f);
 }
 

@@ -1,5 +1,6 @@
-/* Breaks when a medium leaves that must stay or stays when it should leave, when a stopped unit answers,
- * or when SANITIZE leaves old bytes, is ended by an abort, or lets others in while it runs. */
+/* Breaks when a medium leaves that must stay or stays when it should leave, when a stopped unit
+ * answers, or when SANITIZE leaves old bytes, is ended by an abort, or lets others in while it
+ * runs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* Breaks when MODE SENSE shows other values than hold, when MODE SELECT takes what it should refuse or
- * names the wrong field, or when SWP, D_SENSE and WCE are not obeyed. */
+/* Breaks when MODE SENSE shows other values than hold, when MODE SELECT takes what it should refuse
+ * or names the wrong field, or when SWP, D_SENSE and WCE are not obeyed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -179,7 +179,7 @@ test_sense_errors(void **state)
 	assert_bad_cdb(RUN(&f, 0, 0x1a, 0, 0x0a, 1, 255, 0), 3, 8);
 	assert_bad_cdb(RUN(&f, 0, 0x1a, 0, 0x3f, 1, 255, 0), 3, 8);
 	assert_good(RUN(&f, 0, 0x1a, 0, 0x0a, 0xff, 255, 0));
-	assert_bad_cdb(RUN(&f, 0, 0x1a, 0x10, 0x0a, 0, 255, 0), 1, 4); /* LLBAA is MODE SENSE (10)'s */
+	assert_bad_cdb(RUN(&f, 0, 0x1a, 0x10, 0x0a, 0, 255, 0), 1, 4); /* LLBAA: (10) only */
 	scsi_fake_close(&f);
 }
 

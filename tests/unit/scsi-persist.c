@@ -1,5 +1,6 @@
-/* Breaks when a persistent reservation lets in whom it should keep out or the reverse, when the wrong
- * initiators are told of a change, or when a reservation does not survive what it should survive. */
+/* Breaks when a persistent reservation lets in whom it should keep out or the reverse, when the
+ * wrong initiators are told of a change, or when a reservation does not survive what it should
+ * survive. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -39,7 +40,8 @@ static struct scsi_nexus *
 open_nexus(struct bench *b, char initiator, unsigned isid, uint16_t port)
 {
 	uint8_t id[32];
-	struct scsi_nexus_params p = {.initiator = "extra", .transport_id = id, .target_port = port};
+	struct scsi_nexus_params p = {
+		.initiator = "extra", .transport_id = id, .target_port = port};
 	struct scsi_nexus *nexus;
 
 	p.n_transport_id = make_id(initiator, isid, id);
@@ -128,7 +130,8 @@ bench_restart(struct bench *b)
 }
 
 static struct scsi_fake_reply
-prout_list(struct bench *b, unsigned who, unsigned action, unsigned type, const void *list, uint32_t n)
+prout_list(struct bench *b, unsigned who, unsigned action, unsigned type, const void *list,
+	   uint32_t n)
 {
 	uint8_t cdb[10] = {0x5f, (uint8_t)action, (uint8_t)type};
 
@@ -243,10 +246,10 @@ static const struct {
 	{ALWAYS, 6, {0x1b, 0, 0, 0, 0x01}, 0},                         /* START STOP UNIT, START */
 	{ALWAYS, 6, {0x1e}, 0},                                        /* ALLOW MEDIUM REMOVAL */
 	{ALWAYS, 10, {0x5e, 0, [8] = 64}, 0},                          /* PERSISTENT RESERVE IN */
-	{ALWAYS, 12, {0xa3, 0x0a, [9] = 64}, 0},                       /* REPORT TARGET PORT GROUPS */
+	{ALWAYS, 12, {0xa3, 0x0a, [9] = 64}, 0},                       /* REPORT PORT GROUPS */
 	{IN_WE, 6, {0x1a, 0, 0x3f, 0, 64}, 0},                         /* MODE SENSE (6) */
 	{IN_WE, 10, {0x5a, 0, 0x3f, [8] = 64}, 0},                     /* MODE SENSE (10) */
-	{IN_WE, 12, {0xa3, 0x0c, [9] = 64}, 0},                        /* REPORT SUPPORTED OPCODES */
+	{IN_WE, 12, {0xa3, 0x0c, [9] = 64}, 0},                        /* REPORT OPCODES */
 	{IN_WE, 6, {0x08, 0, 0, 0, 1}, 0},                             /* READ */
 	{IN_WE, 10, {0x28, [8] = 1}, 0},
 	{IN_WE, 12, {0xa8, [9] = 1}, 0},
@@ -257,7 +260,7 @@ static const struct {
 	{NEVER, 6, {0x15, 0x10}, 0},                                   /* MODE SELECT */
 	{NEVER, 10, {0x4c}, 0},                                        /* LOG SELECT */
 	{NEVER, 6, {0x1b, 0, 0, 0, 0x00}, 0},                          /* START STOP UNIT, stop */
-	{NEVER, 6, {0x1b, 0, 0, 0, 0x11}, 0},                          /* … with a power condition */
+	{NEVER, 6, {0x1b, 0, 0, 0, 0x11}, 0},                          /* power condition */
 	{NEVER, 6, {0x1e, 0, 0, 0, 0x01}, 0},                          /* PREVENT MEDIUM REMOVAL */
 	{NEVER, 6, {0x0a, 0, 0, 0, 1}, 512},                           /* WRITE */
 	{NEVER, 10, {0x2a, [8] = 1}, 512},
@@ -598,6 +601,15 @@ test_unregister_holder(void **state)
 
 /* ---------------------------------------------------------------- CLEAR, PREEMPT */
 
+/* Read by B: a command of A would take the attention that is looked for. */
+static uint32_t
+generation_by_b(struct bench *b)
+{
+	const uint8_t cdb[10] = {0x5e, [8] = 64};
+
+	return get_be32(run(b, B, cdb, sizeof(cdb), NULL, 0).in);
+}
+
 static void
 test_clear(void **state)
 {
@@ -611,7 +623,7 @@ test_clear(void **state)
 	assert_conflict(prout(&b, C, PR_CLEAR, 0, 0, 0, 0));
 	assert_conflict(prout(&b, B, PR_CLEAR, 0, KEY_A, 0, 0));
 	assert_good(prout(&b, B, PR_CLEAR, 0, KEY_B, 0, 0));
-	assert_int_equal(get_be32(run(&b, B, (const uint8_t[10]){0x5e, [8] = 64}, 10, NULL, 0).in), 3);
+	assert_int_equal(generation_by_b(&b), 3);
 	check_attentions(&b, SENSE_RESERVATIONS_PREEMPTED, SENSE_NONE, SENSE_NONE);
 	check_keys(&b, 0, 0, 0, 0);
 	check_reservation(&b, 0, 0);

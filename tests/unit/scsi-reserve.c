@@ -1,5 +1,5 @@
-/* Breaks when RESERVE (6) or (10) lets another initiator in, outlives its holder, or gets mixed up with
- * persistent reservations. */
+/* Breaks when RESERVE (6) or (10) lets another initiator in, outlives its holder, or gets mixed up
+ * with persistent reservations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -165,7 +165,8 @@ test_persistent_during_reserve(void **state)
 	scsi_fake_close(&f);
 }
 
-/* SPC-4 5.12.3, CRH: with keys registered RESERVE conflicts, from who holds it is a good nothing. */
+/* SPC-4 5.12.3, CRH: with keys registered RESERVE conflicts, from who holds it is a good nothing.
+ * */
 static void
 test_reserve_during_persistent(void **state)
 {

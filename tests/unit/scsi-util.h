@@ -55,8 +55,8 @@ set_length(uint8_t *cdb, unsigned at, unsigned size, uint32_t n)
 		cdb[at + i] = (uint8_t)(n >> 8 * (size - 1 - i));
 }
 
-/* The whole reply is want; with each ALLOCATION LENGTH (size bytes at CDB byte at) from 0 to beyond its
- * end it is want's first bytes, and not one more is written. */
+/* The whole reply is want; with each ALLOCATION LENGTH (size bytes at CDB byte at) from 0 to beyond
+ * its end it is want's first bytes, and not one more is written. */
 static inline void
 check_truncation(struct scsi_fake *f, const uint8_t *cdb, size_t n_cdb, unsigned at, unsigned size,
 		 const uint8_t *want, size_t n_want)
