@@ -21,6 +21,7 @@ struct iscsi_disk {
 	struct iscsi_context *context;
 	bool connected, logged_out;
 	int connect_status; /* -1: under way */
+	char reason[256];   /* why there is no session, as it was when it failed */
 	int tmf_response;   /* -1: under way; -2: failed */
 };
 
@@ -235,6 +236,8 @@ connected(struct iscsi_context *context UNUSED, int status, void *data UNUSED, v
 	struct iscsi_disk *d = private_data;
 
 	d->connect_status = status;
+	if (status != SCSI_STATUS_GOOD && !*d->reason)
+		clean_error(d, d->reason, sizeof(d->reason));
 }
 
 static int
@@ -300,7 +303,6 @@ static int
 iscsi_connect(struct iscsi_disk *d, const char *portal, struct disk_error *error)
 {
 	uint64_t until = clock_monotonic_ns() + d->disk.options.connect_ms * 1000000ull;
-	char text[256];
 	int rc;
 
 	d->connect_status = -1;
@@ -314,8 +316,10 @@ iscsi_connect(struct iscsi_disk *d, const char *portal, struct disk_error *error
 	d->connected = rc == 0 && d->connect_status == SCSI_STATUS_GOOD;
 	if (d->connected)
 		return 0;
-	clean_error(d, text, sizeof(text));
-	return disk_error_set(error, ECONNREFUSED, "%s: no session: %s", d->disk.target, text);
+	if (!*d->reason)
+		clean_error(d, d->reason, sizeof(d->reason));
+	return disk_error_set(error, ECONNREFUSED, "%s: no session with %s: %s", d->disk.target, portal,
+			      d->reason);
 }
 
 int

@@ -52,8 +52,6 @@ DEFINE(vpd00);
 static const struct decode_field rows_vpd80[] = {VPD_HEAD("80h"), TEXT(0, "PRODUCT SERIAL NUMBER")};
 DEFINE(vpd80);
 
-static const struct decode_name protocols[] = {
-	{0, "Fibre Channel"}, {4, "SRP"}, {5, "iSCSI"}, {6, "SAS"}, {0xf, "none"}, {0}};
 static const struct decode_name code_sets[] = {{1, "binary"}, {2, "ASCII"}, {3, "UTF-8"}, {0}};
 static const struct decode_name associations[] = {
 	{0, "logical unit"}, {1, "target port"}, {2, "target device"}, {0}};
@@ -62,7 +60,7 @@ static const struct decode_name designators[] = {
 	{4, "relative target port"}, {5, "target port group"}, {6, "logical unit group"}, {7, "MD5"},
 	{8, "SCSI name string"}, {9, "protocol specific port"}, {10, "UUID"}, {0}};
 static const struct decode_field rows_designator[] = {
-	UN(4, "PROTOCOL IDENTIFIER", protocols), UN(4, "CODE SET", code_sets), U(1, "PIV"), RES(1),
+	U(4, "PROTOCOL IDENTIFIER"), UN(4, "CODE SET", code_sets), U(1, "PIV"), RES(1),
 	UN(2, "ASSOCIATION", associations), UN(4, "IDENTIFIER TYPE", designators), RES(8),
 	LENGTH(8, "IDENTIFIER LENGTH (m-3)", 0), AUTO(0, "IDENTIFIER")};
 LOCAL(designator);

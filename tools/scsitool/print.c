@@ -12,13 +12,19 @@ struct printer {
 	unsigned item[DECODE_DEPTH_MAX + 1]; /* number of the item, by depth */
 };
 
+/* Names are padded with up to four NULs (SPC-4 7.8.6.11); *ret_n is their length without. */
 static bool
-is_printable(const uint8_t *bytes, size_t n)
+is_printable(const uint8_t *bytes, size_t n, size_t *ret_n)
 {
-	for (size_t i = 0; i < n; i++)
+	size_t end = n;
+
+	while (end > 0 && n - end < 4 && !bytes[end - 1])
+		end--;
+	for (size_t i = 0; i < end; i++)
 		if (bytes[i] < 0x20 || bytes[i] > 0x7e)
-			return n > 1 && i > 0 && bytes[i] == 0 && i + 4 >= n && !bytes[n - 1];
-	return n > 0;
+			return false;
+	*ret_n = end;
+	return end > 0;
 }
 
 static void
@@ -49,11 +55,13 @@ add_number(struct buf *dst, uint64_t v)
 static void
 add_value(struct buf *dst, const struct decode_value *v)
 {
+	size_t n = v->n_bytes;
+
 	if (v->field->type == DECODE_NUMBER)
 		add_number(dst, v->number);
 	else if (v->field->type == DECODE_TEXT ||
-		 (v->field->type == DECODE_AUTO && is_printable(v->bytes, v->n_bytes)))
-		add_text(dst, v->bytes, v->n_bytes);
+		 (v->field->type == DECODE_AUTO && is_printable(v->bytes, v->n_bytes, &n)))
+		add_text(dst, v->bytes, n);
 	else
 		add_bytes(dst, v->bytes, v->n_bytes);
 }

@@ -78,13 +78,16 @@ block_is_mix(const void *src, const void *old, const void *new, size_t length, s
 	size_t n_old = 0, n_new = 0, first = 0, at, k;
 
 	for (at = 0; at < length; at += k) {
+		bool is_new, is_old;
+
 		k = MIN((size_t)PIECE, length - at);
-		if (memcmp(s + at, n + at, k) == 0)
-			n_new++;
-		else if (memcmp(s + at, o + at, k) == 0)
-			n_old++;
-		else
+		is_new = memcmp(s + at, n + at, k) == 0;
+		is_old = memcmp(s + at, o + at, k) == 0;
+		if (!is_new && !is_old)
 			return false;
+		/* What both have in common says nothing. */
+		n_new += !is_old;
+		n_old += !is_new;
 		if (!n_old || !n_new)
 			first = at + k;
 	}

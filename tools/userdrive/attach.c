@@ -19,6 +19,7 @@ enum { FIND_TRIES = 200, FIND_PAUSE_MS = 50, EXIT_NO_DOOR = 3 /* SpdxExitNoDoor 
 
 struct attach {
 	bool json, foreground, has_door;
+	bool only_asks; /* --help, --version: what the program prints is what is wanted */
 	char **argv; /* of the program, NULL at its end */
 	char image[8192];
 };
@@ -96,8 +97,19 @@ find_what(int argc, char **argv)
 	return 0;
 }
 
+static bool
+is_question(const char *word)
+{
+	static const char *const words[] = {"--help", "-h", "--version", "-V"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
 /* --json is ours; the others are the program's, though some tell us something too. */
-static void
+static int
 take_arguments(struct attach *a, int n, int argc, char **argv, int what)
 {
 	for (int i = 1; i < argc; i++) {
@@ -109,17 +121,19 @@ take_arguments(struct attach *a, int n, int argc, char **argv, int what)
 			a->json = true;
 			continue;
 		}
+		a->only_asks |= is_question(argv[i]);
 		a->foreground |= is_pipe || strcmp(argv[i], "--foreground") == 0;
 		a->has_door |= is_pipe || strncmp(argv[i], "--door", 6) == 0;
 		a->argv[n++] = argv[i];
 	}
+	return n;
 }
 
 /* 0, or -1 after a message. */
 static int
 parse(struct attach *a, int argc, char **argv)
 {
-	static char rawdisk[] = "rawdisk";
+	static char rawdisk[] = "rawdisk", background[] = "--background";
 	int n = 0, what = find_what(argc, argv);
 
 	if (!what) {
@@ -127,8 +141,8 @@ parse(struct attach *a, int argc, char **argv)
 					     "expected first");
 		return -1;
 	}
-	/* One more for the image, one for the end. */
-	a->argv = calloc((size_t)argc + 2, sizeof(*a->argv));
+	/* One more for the image, one for --background, one for the end. */
+	a->argv = calloc((size_t)argc + 3, sizeof(*a->argv));
 	if (!a->argv)
 		return -1;
 	if (is_program(argv[what])) {
@@ -137,7 +151,9 @@ parse(struct attach *a, int argc, char **argv)
 		a->argv[n++] = rawdisk;
 		a->argv[n++] = absolute_image(a, argv[what]);
 	}
-	take_arguments(a, n, argc, argv, what);
+	n = take_arguments(a, n, argc, argv, what);
+	if (!a->foreground)
+		a->argv[n] = background;
 	return 0;
 }
 
@@ -258,6 +274,10 @@ start(const struct attach *a)
 	child = fork();
 	if (child != 0)
 		return child;
+	/* Programs print where their disk is; we tell more of it. */
+	int null = a->only_asks ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null >= 0)
+		dup2(null, STDOUT_FILENO);
 	int err = program_exec(a->argv);
 	fprintf(stderr, "userdrive: %s: %s\n", a->argv[0],
 		err == ENOENT && !strchr(a->argv[0], '/') ? "no such program" : strerror(err));
@@ -300,7 +320,7 @@ attach_background(const struct attach *a)
 		say_what_else(a, code);
 		return code;
 	}
-	if (!print_ours(a->json))
+	if (!a->only_asks && !print_ours(a->json))
 		fprintf(stderr, "userdrive: %s runs, and has no control socket; where its disk is "
 				"cannot be told\n", a->argv[0]);
 	return EXIT_OK;

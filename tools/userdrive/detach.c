@@ -30,7 +30,7 @@ say_refusal(const char *name, const char *reply)
 
 	if (!json_get(reply, "error", error, sizeof(error)))
 		return EXIT_OK;
-	json_get(reply, "message", message, sizeof(message));
+	json_get(reply, "text", message, sizeof(message));
 	fprintf(stderr, "userdrive: %s: %s; --force takes it away all the same\n", name,
 		message[0]		     ? message
 		: strcmp(error, "EBUSY") == 0 ? "it is in use"
@@ -44,7 +44,7 @@ disk_stop(const struct disk *disk, bool force, unsigned timeout_ms)
 	CLEANUP(buf_fini) struct buf reply = BUF_INIT;
 	CLEANUP(close_fd) int process = (int)syscall(SYS_pidfd_open, disk->pid, 0);
 	char name[1100];
-	int err = control_call(disk->control, force ? "stop" : "detach", ASK_MS, &reply);
+	int err = control_call(disk->control, force ? "stop" : "leave", ASK_MS, &reply);
 
 	disk_name(disk, name, sizeof(name));
 	if (err < 0 && !wait_ended(process, 0)) {

@@ -184,8 +184,8 @@ print_info(const struct drive *drive)
 static void
 print_disk_info(const struct disk *disk)
 {
-	static const char *const keys[] = {"guid", "product", "revision", "write_protected",
-					   "started"};
+	static const char *const keys[][2] = {{"guid", "identity"}, {"product", "product"},
+					      {"read_only", "read-only"}, {"started", "started"}};
 	char value[512];
 
 	for (size_t i = 0; i < disk->n_doors; i++)
@@ -197,8 +197,8 @@ print_disk_info(const struct disk *disk)
 	printf("%-12s %llu bytes (%s), in blocks of %u\n", "size", (unsigned long long)disk->size,
 	       disk_size_text(disk, value, sizeof(value)), disk->block_length);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (disk_info_get(disk, keys[i], value, sizeof(value))[0])
-			printf("%-12s %s\n", keys[i], value);
+		if (disk_info_get(disk, keys[i][0], value, sizeof(value))[0])
+			printf("%-12s %s\n", keys[i][1], value);
 }
 
 static void

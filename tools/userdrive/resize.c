@@ -81,7 +81,7 @@ resize(const struct disk *disk, const struct arguments *a)
 	int err = control_call(disk->control, verb, ASK_MS, &reply);
 	if (err == 0 && !json_get(buf_str(&reply), "error", error, sizeof(error)))
 		return EXIT_OK;
-	json_get(buf_str(&reply), "message", message, sizeof(message));
+	json_get(buf_str(&reply), "text", message, sizeof(message));
 	fprintf(stderr, "userdrive: %s: cannot be resized: %s\n", a->what,
 		err < 0					   ? strerror(-err)
 		: message[0]				   ? message
