@@ -109,18 +109,46 @@ set_worker_aside(struct fusek_session *s, struct worker *worker)
 	mutex_unlock(&s->lock);
 }
 
+/* The callers gave up on it themselves (a signal that they handle). */
+static bool
+was_interrupted(const struct fusek_session *s, struct slot *slot, uint64_t unique)
+{
+	return s->config.interrupt_ms && atomic_load(&slot->interrupted) == unique;
+}
+
+/* When the request's time is over. */
+static uint64_t
+due_ns(const struct fusek_session *s, struct slot *slot)
+{
+	uint64_t due = atomic_load(&slot->started_ns) + s->config.deadline_ms * 1000000ull;
+
+	if (was_interrupted(s, slot, atomic_load(&slot->unique)))
+		due = MIN(due, atomic_load(&slot->interrupted_ns) +
+				       s->config.interrupt_ms * 1000000ull);
+	return due;
+}
+
+static void
+count_miss(struct fusek_session *s, uint64_t unique)
+{
+	atomic_fetch_add(&s->n_deadline_misses, 1);
+	log_warn("fuse", "%s: request unique=%llu missed its deadline of %u ms, answered ETIMEDOUT",
+		 s->name, (unsigned long long)unique, s->config.deadline_ms);
+}
+
 static void
 expire(struct fusek_session *s, struct slot *slot, uint64_t claim, uint64_t unique)
 {
-	struct fuse_out_header header = {
-		.len = sizeof(header), .error = -ETIMEDOUT, .unique = unique};
+	bool interrupted = was_interrupted(s, slot, unique);
+	struct fuse_out_header header = {.len = sizeof(header),
+					 .error = interrupted ? -EINTR : -ETIMEDOUT,
+					 .unique = unique};
 
 	if (!atomic_compare_exchange_strong(&slot->claim, &claim,
 					    (claim & ~(uint64_t)CLAIM_MASK) | CLAIM_EXPIRED))
 		return;
-	atomic_fetch_add(&s->n_deadline_misses, 1);
-	log_warn("fuse", "%s: request unique=%llu missed its deadline of %u ms, answered ETIMEDOUT",
-		 s->name, (unsigned long long)unique, s->config.deadline_ms);
+	if (!interrupted)
+		count_miss(s, unique);
 	struct worker *worker = atomic_load(&slot->worker);
 	if (worker)
 		set_worker_aside(s, worker);
@@ -136,18 +164,17 @@ struct late {
 static uint64_t
 check_deadlines(struct fusek_session *s)
 {
-	const uint64_t limit = (uint64_t)s->config.deadline_ms * 1000000;
 	uint64_t now = clock_monotonic_ns(), next = UINT64_MAX;
 	struct late late[MAX_EXPIRED_AT_ONCE];
 	unsigned int n = 0;
 
-	if (!limit)
+	if (!s->config.deadline_ms)
 		return UINT64_MAX;
 	mutex_lock(&s->lock);
 	list_for_each(pos, &s->slots) {
 		struct slot *slot = list_entry(pos, struct slot, node);
 		uint64_t claim = atomic_load(&slot->claim);
-		uint64_t due = atomic_load(&slot->started_ns) + limit;
+		uint64_t due = due_ns(s, slot);
 
 		if ((claim & CLAIM_MASK) != CLAIM_OPEN)
 			continue;

@@ -85,6 +85,8 @@ struct fusek_config {
 	uint32_t deadline_ms;          /* 0: none. Older requests are answered ETIMEDOUT on the
 	                                  handler's behalf; its buffer and thread are set aside
 	                                  until it returns (docs/architecture.md, "Deadlines") */
+	uint32_t interrupt_ms;         /* 0: none. With a deadline: how long an interrupted request
+	                                  may still take before it is answered EINTR in that way */
 	uint64_t want;                 /* FUSE_* INIT flags asked for, as far as the kernel has them */
 	uint32_t max_minor;            /* 0: 45. Lower values answer INIT as an older server would */
 };

@@ -66,6 +66,7 @@ struct slot {
 	_Atomic uint64_t claim;       /* pairs: dispatch stores, reply and keeper compare-exchange */
 	_Atomic uint64_t unique;      /* of the request; read by whoever delivers an INTERRUPT */
 	_Atomic uint64_t interrupted; /* the unique that was interrupted */
+	_Atomic uint64_t interrupted_ns; /* when; stored before interrupted, read after it */
 	_Atomic uint64_t started_ns;  /* only with a deadline */
 	bool parked;  /* written by park on the worker, before the request is handed on */
 	bool watched; /* on_interrupt was called; written by the request's owner */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include "base/clock.h"
 
 struct slot *
 fusek_slot_create(struct fusek_session *session, const struct slot_ops *ops)
@@ -78,6 +79,7 @@ fusek_slot_interrupt(struct slot *slot, uint64_t unique)
 		cond_wait(&slot->changed, &slot->lock);
 	if (atomic_load(&slot->unique) == unique && slot_is_open(slot)) {
 		delivered = true;
+		atomic_store(&slot->interrupted_ns, clock_monotonic_ns());
 		atomic_store(&slot->interrupted, unique);
 		fn = slot->on_interrupt;
 		arg = slot->on_interrupt_arg;
@@ -116,6 +118,13 @@ fusek_session_interrupt(struct fusek_session *s, uint64_t unique)
 		return false;
 	bool delivered = fusek_slot_interrupt(found, unique);
 	fusek_slot_unpin(found);
+	/* The keeper is to look again: this request's time is shorter now. */
+	if (delivered && s->config.deadline_ms && s->config.interrupt_ms) {
+		mutex_lock(&s->lock);
+		atomic_store(&s->keeper_asleep, false);
+		cond_broadcast(&s->changed);
+		mutex_unlock(&s->lock);
+	}
 	return delivered;
 }
 

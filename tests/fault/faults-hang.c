@@ -314,6 +314,43 @@ interrupt_ends_reader(const char *name)
 	expect_content("was-hanging");
 }
 
+static void
+on_signal(int signal_number)
+{
+	(void)signal_number;
+}
+
+/*
+ * A program that handles the signal gets its call back, long before the deadline. fsync, not read:
+ * who waits for a page of the cache is not interrupted by the kernel.
+ */
+static void
+interrupt_returns_to_caller(const char *name)
+{
+	struct sigaction act = {.sa_handler = on_signal}; /* no SA_RESTART */
+
+	make_file(name);
+	int fd = open(name, O_RDWR);
+	EXPECT(fd >= 0, "open: %s", strerror(errno));
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sigaction(SIGINT, &act, NULL);
+		_exit(fsync(fd) == -1 && errno == EINTR ? 0 : 2);
+	}
+	EXPECT(pid > 0, "no process");
+	usleep(300000);
+	kill(pid, SIGINT);
+	int status = wait_until(pid, now_ms() + AT_ONCE_MS);
+	if (status == -1)
+		kill(pid, SIGKILL);
+	EXPECT(status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	       "the caller did not get EINTR (%x)", status);
+	release();
+	close(fd);
+	expect_content(name);
+}
+
 /* A hanging call that nobody waits for any more, released late, answers nobody. */
 static void
 kill_ends_readers(const char *name)
@@ -349,5 +386,6 @@ const struct fault_case hang_cases[] = {
 	{"many", "evil-hang-read", many_time_out},
 	{"signal", "evil-hang-read", interrupt_ends_reader},
 	{"signal", "evil-hang-read-2", kill_ends_readers},
+	{"signal", "evil-hang-flush-2", interrupt_returns_to_caller},
 };
 const size_t n_hang_cases = ARRAY_SIZE(hang_cases);

@@ -328,6 +328,7 @@ session_config(const struct door *d, const struct fs_door_params *p)
 		.max_threads = o->threads ? o->threads : p->n_threads,
 		.max_stack_depth = wants_passthrough(d) ? 1 : 0,
 		.deadline_ms = o->has_deadline ? o->deadline_ms : p->deadline_ms,
+		.interrupt_ms = DOOR_INTERRUPT_MS,
 		.want = d->want,
 		.max_minor = o->protocol_minor,
 	};

@@ -100,6 +100,8 @@ door_op door_lookup, door_getattr, door_statx, door_setattr, door_readlink, door
 /* ---------------------------------------------------------------- engine calls (engine.c) */
 
 enum {
+	/* A caller that handles a signal waits no longer for a callback that does not return. */
+	DOOR_INTERRUPT_MS = 1000,
 	DOOR_SHARE_ALL = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 	DOOR_READ_STATE = FILE_READ_ATTRIBUTES | FILE_READ_EA | READ_CONTROL
 };
