@@ -26,6 +26,19 @@ scsi_block_check_data_exact(const struct scsi_task *task)
 		       scsi_good();
 }
 
+struct scsi_result
+scsi_block_cut(struct scsi_task *task)
+{
+	uint32_t length = scsi_block_length(task);
+
+	if (task->n_out >= task->n_transfer)
+		return scsi_good();
+	if (task->n_out % length != 0)
+		return scsi_sense(SENSE_INVALID_FIELD_IN_INFORMATION_UNIT);
+	task->n_blocks = task->n_out / length;
+	return scsi_good();
+}
+
 bool
 scsi_block_fua(const struct scsi_task *task)
 {
@@ -105,7 +118,7 @@ read_start(struct scsi_task *task)
 static void
 write_start(struct scsi_task *task)
 {
-	struct scsi_result res = scsi_block_check_data(task);
+	struct scsi_result res = scsi_block_cut(task);
 
 	if (scsi_ok(res))
 		scsi_block_submit(task, SCSI_IO_WRITE, task->data_out, false);

@@ -24,6 +24,9 @@ struct scsi_result scsi_block_check(struct scsi_task *task);
  * command (COMPARE AND WRITE, WRITE SAME): exactly that? */
 struct scsi_result scsi_block_check_data(const struct scsi_task *task);
 struct scsi_result scsi_block_check_data_exact(const struct scsi_task *task);
+/* The same for a plain write, which may come short: whole blocks that came are written, and the door
+ * tells the residual (SAM-5 5.4.2; an initiator that announces less than its CDB asks for). */
+struct scsi_result scsi_block_cut(struct scsi_task *task);
 /* FUA, FUA_NV (there is no non-volatile cache: the medium it is), or a write while WCE is 0. */
 bool scsi_block_fua(const struct scsi_task *task);
 /* The task as one request to the unit, which ends it. may_unmap: WRITE_ZEROES. */

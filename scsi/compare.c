@@ -138,7 +138,7 @@ struct scsi_result
 scsi_write_and_verify_run(struct scsi_task *task)
 {
 	struct expected expected = {.bytes = bytchk(task) == BYTCHK_ALL ? task->data_out : NULL};
-	struct scsi_result res = scsi_block_check_data(task);
+	struct scsi_result res = scsi_block_cut(task);
 
 	if (scsi_ok(res))
 		res = scsi_block_io(task, SCSI_IO_WRITE, task->lba, task->n_blocks, task->data_out,
