@@ -145,11 +145,13 @@ provision(const SPD_IOCTL_STORAGE_UNIT_PARAMS *params, PUINT32 ret_btl)
 	cond_init(&p->changed);
 	list_init(&p->queue);
 	list_init(&p->fetched);
-	error = make_unit(p, params);
-	if (error == ERROR_SUCCESS)
-		error = spd_slot_take(&params->Guid, p, &p->index);
+	error = spd_slot_take(&params->Guid, p, &p->index);
+	if (error == ERROR_SUCCESS) {
+		error = make_unit(p, params);
+		if (error)
+			spd_slot_release(p->index);
+	}
 	if (error) {
-		scsi_unit_unref(p->unit);
 		cond_fini(&p->changed);
 		mutex_fini(&p->lock);
 		free(p);
