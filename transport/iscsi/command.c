@@ -211,7 +211,7 @@ execute(struct iscsi_command *cmd)
 		task->cap_in = (uint32_t)cmd->cap;
 	} else {
 		task->data_out = cmd->buffer;
-		task->n_out = MIN(cmd->n_got, cmd->n_want);
+		task->n_out = cmd->writes ? cmd->edtl : 0;
 	}
 	cmd->begun = false;
 	mutex_lock(&cmd->conn->lock);

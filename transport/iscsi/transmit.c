@@ -113,7 +113,8 @@ stage_pdu_locked(struct iscsi_conn *conn, struct iscsi_out_pdu *pdu) REQUIRES(&c
 
 /*
  * 11.4.5.1: how far what was moved is from what the initiator expected. Reads count what came of the
- * device, writes what the CDB asks for; a command that failed before has moved nothing.
+ * device, writes what the CDB asks for; a write that failed has moved nothing, but when it asked for
+ * more than the initiator would send, that is told all the same.
  */
 static void
 put_residual(const struct iscsi_command *cmd, uint8_t *bhs)
@@ -123,7 +124,8 @@ put_residual(const struct iscsi_command *cmd, uint8_t *bhs)
 
 	if (task->direction == SCSI_DATA_IN)
 		moved = task->n_in;
-	else if (task->direction == SCSI_DATA_OUT && scsi_ok(task->result))
+	else if (task->direction == SCSI_DATA_OUT &&
+		 (scsi_ok(task->result) || task->n_transfer > cmd->edtl))
 		moved = task->n_transfer;
 	/* The device moved data one way and the initiator expected the other. */
 	bool same_way = task->direction == SCSI_DATA_IN ? !cmd->writes : !cmd->reads;
