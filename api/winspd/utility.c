@@ -46,7 +46,7 @@ partition_is_valid(const SPD_PARTITION *p)
 }
 
 DWORD
-SpdDefinePartitionTable(SPD_PARTITION Partitions[4], ULONG Count, UINT8 Buffer[512])
+SpdDefinePartitionTable(SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512])
 {
 	/* int 18h, then halt for ever */
 	static const uint8_t code[] = {0xcd, 0x18, 0xf4, 0xeb, 0xfd};

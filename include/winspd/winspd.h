@@ -179,7 +179,7 @@ typedef struct {
 } SPD_PARTITION;
 /* A master boot record with up to four partitions. ERROR_INVALID_PARAMETER: too many, an empty one, or
  * one that does not end within 32 bits. */
-SPD_API DWORD SpdDefinePartitionTable(SPD_PARTITION Partitions[4], ULONG Count, UINT8 Buffer[512]);
+SPD_API DWORD SpdDefinePartitionTable(SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512]);
 
 /* A pointer that one thread sets (NULL: gone) and others use; for shutting down from a handler. */
 typedef struct _SPD_GUARD {
