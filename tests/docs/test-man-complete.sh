@@ -57,6 +57,19 @@ if [ -n "$build" ]; then
 		check_options "$name.1" "$tmp/options"
 		n=$((n + 1))
 	done
+	for name in scsitool stgtest; do
+		program=$build/tools/$name/$name
+		[ -x "$program" ] || continue
+		timeout 10 "$program" --help >"$tmp/help" || { echo "$name --help failed"; exit 1; }
+		sed -n '/^Options:/,/^$/p' "$tmp/help" | grep -oE '^  .{34}' >"$tmp/options"
+		check_options "$name.1" "$tmp/options"
+		sed -n '/^Commands:/,$s/^  \([a-z][a-z0-9-]*\) .*/\1/p' "$tmp/help" >"$tmp/commands"
+		while read -r command; do
+			grep -qE -- "(^|[ ,])$command([ ,]|\$)" "$tmp/$name.1" ||
+				{ echo "the command $command is not in $name.1"; bad=1; }
+		done <"$tmp/commands"
+		n=$((n + 1))
+	done
 	if [ -x "$build/tools/userdrive" ]; then
 		"$build/tools/userdrive" help | sed -n 's/^  \([a-z]*\) .*/\1/p' |
 			grep -v '^userdrive$' >"$tmp/commands"

@@ -140,9 +140,10 @@ expect 2 "beyond the end of a file" "$scsitool" read "$work/file" lba=128
 
 # Peers that lie: a clear error, in time
 peer() {
+	rm -f "$work/peer"
 	python3 "$top/tests/tools/cdb-peer.py" "$work/run/pipe/p/0.cdb" "$1" >"$work/peer" 2>&1 &
 	peer_pid=$!
-	until_true grep -q ready "$work/peer" || failed "the peer does not start: $(cat "$work/peer")"
+	until_true grep -qs ready "$work/peer" || failed "the peer does not start: $(cat "$work/peer")"
 }
 end_peer() {
 	kill -KILL "$peer_pid" 2>/dev/null
