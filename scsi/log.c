@@ -4,6 +4,7 @@
  * Values are cumulative and live; nothing is saved, nothing can be set or reset but to what it is.
  * Logical block provisioning (0Ch) exists where the program can tell what is mapped.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "scsi/lu.h"
@@ -183,9 +184,12 @@ sense_run(struct scsi_task *task)
 	const struct log_page *page = find_page(task);
 	uint8_t data[PAGE_MAX] = {0};
 	size_t n = 0;
-	struct scsi_result res = page->fill(task->lu, data + PAGE_HEADER, &n);
+	struct scsi_result res;
 
+	assert(page); /* so sense_check has seen */
+	res = page->fill(task->lu, data + PAGE_HEADER, &n);
 	if (!scsi_ok(res))
+		/* cppcheck-suppress returnDanglingLifetime ; a value that points nowhere */
 		return res;
 	data[0] = (uint8_t)(page->code | 0x80 | (page->subpage ? 0x40 : 0)); /* DS, SPF */
 	data[1] = page->subpage;

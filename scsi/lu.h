@@ -270,7 +270,7 @@ NODISCARD int scsi_pr_create(struct scsi_lu *lu, struct scsi_pr **ret_pr); /* lo
 void scsi_pr_destroy(struct scsi_pr *pr);
 /* Reservation check proper; a nexus is known by TransportID and target port. */
 struct scsi_result scsi_pr_check_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus,
-					uint32_t pr_flags);
+					uint32_t pr_flags) REQUIRES(&lu->lock);
 bool scsi_pr_keeps_state(const struct scsi_lu *lu);
 /* mode.c: defaults from params; LU reset restores them. */
 void scsi_mode_reset_locked(struct scsi_lu *lu);

@@ -51,10 +51,12 @@ is_prevented_locked(const struct scsi_lu *lu)
 	return false;
 }
 
+static struct scsi_result start_stop_check_locked(struct scsi_lu *lu, const struct scsi_task *task)
+	REQUIRES(&lu->lock);
+
 static struct scsi_result
-start_stop_check_locked(const struct scsi_task *task)
+start_stop_check_locked(struct scsi_lu *lu, const struct scsi_task *task)
 {
-	struct scsi_lu *lu = task->lu;
 	unsigned how = task->cdb[4];
 	bool moves = !(how & POWER_CONDITION) && (how & LOEJ);
 
@@ -76,11 +78,12 @@ start_stop_check_locked(const struct scsi_task *task)
 static struct scsi_result
 start_stop_check(struct scsi_task *task)
 {
+	struct scsi_lu *lu = task->lu;
 	struct scsi_result res;
 
-	mutex_lock(&task->lu->lock);
-	res = start_stop_check_locked(task);
-	mutex_unlock(&task->lu->lock);
+	mutex_lock(&lu->lock);
+	res = start_stop_check_locked(lu, task);
+	mutex_unlock(&lu->lock);
 	return res;
 }
 
@@ -107,7 +110,7 @@ stop_or_eject(struct scsi_task *task)
 	struct scsi_result res;
 
 	mutex_lock(&lu->lock);
-	res = start_stop_check_locked(task);
+	res = start_stop_check_locked(lu, task);
 	was = lu->ejected;
 	if (scsi_ok(res) && ejects)
 		lu->ejected = true;
@@ -431,9 +434,13 @@ sanitize_start(struct scsi_task *task)
 	struct scsi_unit *unit = task->lu->unit;
 	struct sanitize *s = calloc(1, sizeof(*s));
 	bool immed = task->cdb[1] & 0x80;
-	struct scsi_result res =
-		s ? sanitize_prepare(task, s) : scsi_sense(SENSE_INSUFFICIENT_RESOURCES);
+	struct scsi_result res;
 
+	if (!s) {
+		scsi_task_finish(task, scsi_sense(SENSE_INSUFFICIENT_RESOURCES));
+		return;
+	}
+	res = sanitize_prepare(task, s);
 	if (!scsi_ok(res)) {
 		sanitize_free(s);
 		scsi_task_finish(task, res);

@@ -318,6 +318,9 @@ check_request(const struct scsi_task *task, const struct pr_request *req)
 }
 
 /* Who must hear of it, and whose tasks end. One registration can stand for several nexuses. */
+static void tell_locked(struct scsi_lu *lu, const struct pr_registrant *r, bool abort)
+	REQUIRES(&lu->lock);
+
 static void
 tell_locked(struct scsi_lu *lu, const struct pr_registrant *r, bool abort)
 {

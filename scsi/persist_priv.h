@@ -97,7 +97,8 @@ NODISCARD int pr_file_encode(const struct pr_state *state, const uint8_t *guid,
 /* -EBADMSG: not a state file, damaged, or of another unit; -ENOMEM. */
 NODISCARD int pr_file_decode(const uint8_t *bytes, size_t size, const uint8_t *guid,
 			     struct pr_state *ret_state);
-/* Replaces the file in one step; on disk when it returns 0. -errno: the old one is there still. */
+/* Replaces the file in one step; on disk when it returns 0. -errno: the old one is there still, but
+ * for a folder that takes the new name and cannot be synced. */
 NODISCARD int pr_file_save(const char *path, const struct pr_state *state, const uint8_t *guid);
 /* No file: an empty state. A damaged one is renamed to PATH.corrupt, logged, and the state is
  * empty. -errno: it could not be read. */

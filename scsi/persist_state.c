@@ -374,17 +374,16 @@ do_clear(struct pr_state *state, const struct pr_request *req, struct pr_registr
 	return scsi_good();
 }
 
-/* Registrations with that key (0: all) end, but for keep's. Returns how many. */
+/* Registrations with that key (0: all) end, but for by's own with keep_own. Returns how many. */
 static size_t
-remove_key(struct pr_state *state, uint64_t key, const struct pr_registrant *keep,
-	   const struct pr_registrant *by)
+remove_key(struct pr_state *state, uint64_t key, const struct pr_registrant *by, bool keep_own)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < state->n; i++) {
 		struct pr_registrant *r = &state->registrants[i];
 
-		if (r->gone || r == keep || (key != 0 && r->key != key))
+		if (r->gone || (r == by && keep_own) || (key != 0 && r->key != key))
 			continue;
 		n++;
 		r->gone = true;
@@ -401,7 +400,7 @@ preempt_reservation(struct pr_state *state, const struct pr_request *req, struct
 {
 	uint8_t before = state->type;
 
-	(void)remove_key(state, req->action_key, r, r);
+	(void)remove_key(state, req->action_key, r, true);
 	release(state);
 	hold(state, r, req->type);
 	if (before != req->type)
@@ -420,7 +419,7 @@ do_preempt(struct pr_state *state, const struct pr_request *req, struct pr_regis
 	if (all ? req->action_key == 0 : holder && holder->key == req->action_key) {
 		preempt_reservation(state, req, r);
 	} else {
-		if (remove_key(state, req->action_key, NULL, r) == 0)
+		if (remove_key(state, req->action_key, r, false) == 0)
 			return conflict();
 		if (count_present(state) == 0)
 			release(state);

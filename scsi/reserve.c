@@ -65,9 +65,12 @@ scsi_reserve_nexus_lost_locked(struct scsi_lu *lu, struct scsi_itl *itl)
 }
 
 /* True: persistent reservations decide, *ret_res is the answer. */
+static bool persistent_decides_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus,
+				      struct scsi_result *ret_res) REQUIRES(&lu->lock);
+
 static bool
-persistent_decides(struct scsi_lu *lu, const struct scsi_nexus *nexus,
-		   struct scsi_result *ret_res)
+persistent_decides_locked(struct scsi_lu *lu, const struct scsi_nexus *nexus,
+			  struct scsi_result *ret_res)
 {
 	if (!scsi_pr_has_keys_locked(lu))
 		return false;
@@ -86,7 +89,7 @@ reserve_run(struct scsi_task *task)
 	mutex_lock(&lu->lock);
 	if (lu->reserve6 && lu->reserve6 != task->itl)
 		res = scsi_status_only(SCSI_RESERVATION_CONFLICT);
-	else if (!persistent_decides(lu, task->nexus, &res))
+	else if (!persistent_decides_locked(lu, task->nexus, &res))
 		lu->reserve6 = task->itl;
 	mutex_unlock(&lu->lock);
 	return res;
@@ -103,7 +106,7 @@ release_run(struct scsi_task *task)
 	if (lu->reserve6 == task->itl)
 		lu->reserve6 = NULL;
 	else if (!lu->reserve6)
-		(void)persistent_decides(lu, task->nexus, &res);
+		(void)persistent_decides_locked(lu, task->nexus, &res);
 	mutex_unlock(&lu->lock);
 	return res;
 }
