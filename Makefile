@@ -9,8 +9,11 @@ MESON_OPTIONS ?=
 # run in one process.
 DEMO_PROGRAMS = tools/userdrive examples/memfs/memfs examples/passthrough/passthrough
 DEMO_TESTS = tests/api/api-passthrough-meta tests/api/api-passthrough-names
+# What `make test-guest` needs, and one of its jobs alone: make test-guest GUEST_JOBS=chap
+GUEST_PROGRAMS = tools/userdrive examples/rawdisk/rawdisk tests/clients/memdisk
+GUEST_JOBS ?=
 
-.PHONY: all help demo test check install uninstall clean stress
+.PHONY: all help demo test test-guest check install uninstall clean stress
 
 all: $(BUILD)/build.ninja
 	@ninja -C "$(BUILD)"
@@ -19,6 +22,7 @@ help:
 	@echo "make            build into $(BUILD)/"
 	@echo "make demo       mount drives and run real work on them (installs what it needs)"
 	@echo "make test       the core tests (installs what it needs)"
+	@echo "make test-guest Linux in an emulated machine uses our disks over iSCSI (minutes)"
 	@echo "make check      everything: sanitizers, clang, static analysis, long suites"
 	@echo "make stress     long mount suites alone: a million operations, 10,000 mounts"
 	@echo "make install    into PREFIX=$(PREFIX), below DESTDIR= when that is given"
@@ -43,6 +47,12 @@ test:
 	@ci/deps.sh test "$(BUILD)"
 	@$(MAKE) --no-print-directory all
 	@ci/run-tests.sh "$(BUILD)"
+
+test-guest:
+	@ci/deps.sh guest "$(BUILD)"
+	@$(MAKE) -s "$(BUILD)/build.ninja"
+	@ninja -C "$(BUILD)" --quiet $(GUEST_PROGRAMS)
+	@timeout -k 60 3600 tests/guest/run.sh "$(BUILD)" $(GUEST_JOBS)
 
 check:
 	@ci/deps.sh check "$(BUILD)"

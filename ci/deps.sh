@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a tier needs on Debian 12, or says what is missing elsewhere.
-# usage: ci/deps.sh build|test|demo|check [BUILD_DIR]
+# usage: ci/deps.sh build|test|demo|guest|check [BUILD_DIR]
 # A build directory that is there already is configured again when something was installed: what
 # was missing then may be found now.
 set -eu
@@ -11,14 +11,17 @@ build="gcc g++ make pkg-config meson ninja-build liburing-dev libutf8proc-dev li
 	libcmocka-dev"
 test="$build fuse3 clang python3 attr acl procps util-linux manpages-dev mandoc"
 demo="$build fuse3 git fio sqlite3 rsync findutils procps util-linux python3"
+guest="$build python3 qemu-system-x86 busybox-static cpio kmod xz-utils zstd open-iscsi sg3-utils
+	ntfs-3g e2fsprogs fdisk fio util-linux"
 check="$test $demo clang-tidy cppcheck valgrind libclang-rt-14-dev"
 
 case $tier in
 build) want=$build ;;
 test) want=$test ;;
 demo) want=$demo ;;
+guest) want=$guest ;;
 check) want=$check ;;
-*) echo "ci/deps.sh: unknown tier '$tier' (build, test, demo, check)" >&2; exit 2 ;;
+*) echo "ci/deps.sh: unknown tier '$tier' (build, test, demo, guest, check)" >&2; exit 2 ;;
 esac
 
 missing=
