@@ -441,7 +441,21 @@ tmf_done(void *ctx, enum scsi_tmf_response response)
 	*(atomic_bool *)ctx = true;
 }
 
-/* The command that waits is let go, the work is not. */
+/* Answers the one request that is held; the next one will be held again. */
+static void
+pass_one(struct scsi_fake *f)
+{
+	struct scsi_backend_req *req;
+
+	mutex_lock(&f->lock);
+	assert_int_equal(f->n_held, 1);
+	req = f->held[0];
+	f->n_held = 0;
+	mutex_unlock(&f->lock);
+	scsi_unit_complete(req, scsi_good());
+}
+
+/* The command that waits is let go at the next piece, the work goes on. */
 static void
 test_outlives_abort(void **state)
 {
@@ -458,9 +472,12 @@ test_outlives_abort(void **state)
 	scsi_fake_execute(&t, list, sizeof(list));
 	scsi_fake_wait_held(&f, 1);
 	scsi_tmf(f.nexuses[0], SCSI_TMF_ABORT_TASK, 0, 77, tmf_done, &done);
-	scsi_fake_release(&f);
+	pass_one(&f);
 	scsi_fake_wait(&t);
 	assert_true(t.task.aborted);
+	scsi_fake_wait_held(&f, 1);
+	assert_sense(tur(&f, 1), SENSE_SANITIZE_IN_PROGRESS);
+	scsi_fake_release(&f);
 	wait_until_done(&f);
 	assert_true(all_bytes_are(&f, list + 4, 4));
 	while (!atomic_load(&done))
