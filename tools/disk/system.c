@@ -7,10 +7,12 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <scsi/sg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -199,6 +201,32 @@ static const struct disk_ops file_ops = {
 	.close = system_close,
 };
 
+/* Of a partition the queue is its disk's. */
+static bool
+block_can_discard(dev_t dev)
+{
+	static const char *const places[] = {"queue", "../queue"};
+	char path[96], text[32] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		CLEANUP(close_fd) int fd = -1;
+
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/discard_max_bytes", major(dev),
+			 minor(dev), places[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+			return strtoull(text, NULL, 10) > 0;
+	}
+	return false;
+}
+
+/* Beyond the end there is nothing to lose. */
+static bool
+file_can_punch(int fd, off_t size)
+{
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, size, 4096) == 0;
+}
+
 static int
 block_geometry(struct system_disk *s, struct disk_error *error)
 {
@@ -282,7 +310,8 @@ system_prepare(struct system_disk *s, struct disk_error *error)
 	g->max_transfer = MAX((1u << 20) / g->block_length, 1u) * g->block_length;
 	g->max_unmap_blocks = UINT32_MAX;
 	g->max_unmap_ranges = 64;
-	g->cache_supported = g->fua = g->unmap_supported = true;
+	g->cache_supported = g->fua = true;
+	g->unmap_supported = s->is_block ? block_can_discard(st.st_rdev) : file_can_punch(s->fd, st.st_size);
 	err = disk_pool_create(disk, disk->options.depth, block_run, &s->pool);
 	return err ? disk_error_set(error, -err, "%s: threads: %s", disk->target, strerror(-err)) : 0;
 }

@@ -125,8 +125,9 @@ one_op(struct classic *c, enum disk_kind kind)
 	if (!disk_good(&out)) {
 		disk_outcome_format(c->disk, &out, text, sizeof(text));
 		warn(c, kind, out.err ? "transact error" : "condition fail", text);
-		stgtest_fault(c->params, &c->report, out.err ? FAULT_CONNECTION : FAULT_STATUS, c->address,
-			      c->op_count, "%s", text);
+		stgtest_fault(c->params, &c->report,
+			      disk_failure(c->disk)->err ? FAULT_CONNECTION : FAULT_STATUS, c->address, c->op_count,
+			      "%s", text);
 		return STGTEST_FAILED;
 	}
 	if (kind == DISK_READ && c->last_change && !is_right(c)) {

@@ -66,8 +66,9 @@ verify_failed(struct verify *v, const struct disk_req *req)
 	char text[640];
 
 	disk_outcome_format(v->disk, &req->out, text, sizeof(text));
-	stgtest_fault(v->params, &v->report, req->out.err ? FAULT_CONNECTION : FAULT_STATUS, req->lba,
-		      req->n_blocks, "%s: %s", names[req->kind], text);
+	stgtest_fault(v->params, &v->report,
+		      disk_failure(v->disk)->err ? FAULT_CONNECTION : FAULT_STATUS, req->lba, req->n_blocks,
+		      "%s: %s", names[req->kind], text);
 	v->report.broken = true;
 	if (disk_failure(v->disk)->err || v->report.n_faults_all >= v->params->n_errors_max)
 		v->stop = true;

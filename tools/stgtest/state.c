@@ -225,7 +225,7 @@ sweep(struct state *s, struct disk *disk)
 		if (!disk_good(&req.out)) {
 			disk_outcome_format(disk, &req.out, text, sizeof(text));
 			stgtest_fault(s->params, &s->report,
-				      req.out.err ? FAULT_CONNECTION : FAULT_STATUS, req.lba,
+				      disk_failure(disk)->err ? FAULT_CONNECTION : FAULT_STATUS, req.lba,
 				      req.n_blocks, "read: %s", text);
 			s->report.broken = true;
 			if (disk_failure(disk)->err)
