@@ -277,29 +277,104 @@ door_hidden_name(struct door_component *ret_name)
 	return 0;
 }
 
+static int
+set_deleted(struct fs_handle *fs)
+{
+	NTSTATUS st = fs_set_disposition(fs,
+					 FILE_DISPOSITION_DELETE |
+						 FILE_DISPOSITION_POSIX_SEMANTICS |
+						 FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE,
+					 true);
+
+	return NT_SUCCESS(st) ? 0 : -door_errno(st);
+}
+
 /* Takes the name away from a file that stays open. */
 static int
 remove_name(struct door *d, const struct door_path *path)
 {
 	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
 	int err = door_open_kernel(d, path, DELETE, &fs);
-	NTSTATUS st;
+
+	return err ? err : set_deleted(fs);
+}
+
+/*
+ * A keeper, by which the name goes with the last handle (door_temporary_closed) unless linkat()
+ * comes first.
+ */
+static int
+keep_name(struct door *d, struct newcomer *n, struct door_node *node)
+{
+	const uint32_t rights = DOOR_READ_STATE | FILE_WRITE_ATTRIBUTES | FILE_WRITE_EA |
+				WRITE_DAC | WRITE_OWNER | DELETE;
+	struct fs_handle *keeper;
+	int err = door_open_kernel(d, &n->path, rights, &keeper);
 
 	if (err)
 		return err;
-	st = fs_set_disposition(fs,
-				FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS |
-					FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE,
-				true);
-	return NT_SUCCESS(st) ? 0 : -door_errno(st);
+	if (!door_node_set_keeper(&d->handles, node, keeper, true)) {
+		door_close_handle(&keeper);
+		return -EBUSY;
+	}
+	door_node_set_temporary(&d->nodes, node, n->parent, n->name.units, n->name.n);
+	return 0;
 }
 
-/* O_TMPFILE: made under a hidden name, which is taken away at once. It cannot be given a name
- * later (linkat): the contract has no way to link what is deleted. */
+/* Tree lock held. */
+static int
+lose_name(struct door *d, struct newcomer *n, struct door_node *node)
+{
+	int err;
+
+	door_keep_node(d, node, &n->path, false);
+	err = remove_name(d, &n->path);
+	door_node_unname(&d->nodes, n->parent, n->name.units, n->name.n, node, true);
+	return err;
+}
+
+void
+door_temporary_closed(struct door *d, struct door_node *node, struct fs_handle *keeper)
+{
+	if (door_node_unname_temporary(&d->nodes, node, false) && set_deleted(keeper) < 0)
+		log_warn("mount", "a temporary file that could not be deleted is left");
+}
+
+void
+door_temporary_linked(struct door *d, struct door_node *node, const struct door_path *hidden)
+{
+	/* Else it goes with the last handle. */
+	if (remove_name(d, hidden) == 0)
+		(void)door_node_unname_temporary(&d->nodes, node, true);
+}
+
+bool
+door_temporaries_clear(struct door *d, struct door_node *directory)
+{
+	CLEANUP(free_ptr) struct door_path *path = malloc(sizeof(*path));
+	struct door_node *node;
+	bool any = false, goes_on = path;
+
+	while (goes_on && (node = door_node_find_temporary(&d->nodes, directory))) {
+		goes_on = door_node_path(&d->nodes, node, NULL, 0, path) == 0 &&
+			  remove_name(d, path) == 0 &&
+			  door_node_unname_temporary(&d->nodes, node, false);
+		any |= goes_on;
+		door_node_put(&d->nodes, node);
+	}
+	return any;
+}
+
+/*
+ * O_TMPFILE: made under a hidden name. The contract cannot link what is deleted, so the name stays,
+ * out of sight, until the file has another one or is closed; where it cannot get another (O_EXCL, no
+ * hard links) it goes at once.
+ */
 int
 door_tmpfile(struct door *d, struct fusek_req *req)
 {
 	const struct fuse_create_in *in = req->arg;
+	bool linkable = !(in->flags & O_EXCL) && fs_volume_has_kind(&d->params, FS_KIND_LINK);
 	CLEANUP(newcomer_fini) struct newcomer n;
 	struct create_out out;
 	struct door_node *node;
@@ -315,9 +390,8 @@ door_tmpfile(struct door *d, struct fusek_req *req)
 	{
 		DOOR_TREE_SHARED(d);
 
-		door_keep_node(d, node, &n.path, false);
-		err = remove_name(d, &n.path);
-		door_node_unname(&d->nodes, n.parent, n.name.units, n.name.n, node, true);
+		if (!linkable || keep_name(d, &n, node) < 0)
+			err = lose_name(d, &n, node);
 	}
 	door_node_put(&d->nodes, node);
 	if (err) {

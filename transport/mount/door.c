@@ -172,6 +172,19 @@ end_keeper(void *ctx, struct fs_handle *fs)
 }
 
 static void
+node_closed(void *ctx, struct door_node *node, struct fs_handle *keeper)
+{
+	door_temporary_closed(ctx, node, keeper);
+}
+
+static void
+init_handles(struct door *d)
+{
+	door_handles_init(&d->handles, end_handle, end_keeper, d);
+	d->handles.closed = node_closed;
+}
+
+static void
 node_gone(void *ctx, struct door_node *node)
 {
 	struct door *d = ctx;
@@ -439,7 +452,7 @@ door_make(struct fs_volume *volume, const struct fs_door_params *p, struct fs_do
 		free(instance);
 		return door_fail(error, ENOMEM, "out of memory");
 	}
-	door_handles_init(&d->handles, end_handle, end_keeper, d);
+	init_handles(d);
 	rwlock_init(&d->tree);
 	mutex_init(&d->renaming);
 	d->where = strdup(p->where);
@@ -591,7 +604,7 @@ detach(struct fs_door_instance *instance)
 	/* Handles end before the session does: their backing ids are the session's. */
 	door_handles_fini(&d->handles);
 	fusek_session_destroy(d->session);
-	door_handles_init(&d->handles, end_handle, end_keeper, d);
+	init_handles(d);
 	door_destroy(d);
 }
 

@@ -223,6 +223,12 @@ NODISCARD int door_set_lxmod(struct door *d, struct door_node *node, struct fs_h
 			     uint32_t mode);
 /* create.c: a name for something unlinked but open; listings leave it out. */
 NODISCARD int door_hidden_name(struct door_component *ret_name);
+/* create.c, of files made by O_TMPFILE: node's last handle has ended; it has been given a name (its
+ * path before that: hidden); their names in directory go, which stand in the way of its removal
+ * (false: there were none). Tree lock held by the last two. */
+void door_temporary_closed(struct door *d, struct door_node *node, struct fs_handle *keeper);
+void door_temporary_linked(struct door *d, struct door_node *node, const struct door_path *hidden);
+bool door_temporaries_clear(struct door *d, struct door_node *directory);
 
 /* open.c: makes fs the handle of node; fills the reply. Takes fs also on failure. */
 NODISCARD int door_open_finish(struct door *d, struct door_node *node, struct fs_handle *fs,

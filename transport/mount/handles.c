@@ -105,6 +105,8 @@ door_handle_put(struct door_handles *t, struct door_handle *h)
 			keeper = take(&h->node->keeper);
 	}
 	mutex_unlock(&t->lock);
+	if (keeper && t->closed)
+		t->closed(t->ctx, h->node, keeper->fs);
 	/* The keeper ends first: it must not be the handle at whose end a deletion happens. */
 	door_keeper_put(t, keeper);
 	if (last)

@@ -71,12 +71,22 @@ node_index_remove(struct door_nodes *t, struct door_node *node)
 	node->is_indexed = false;
 }
 
+static bool
+has_one_name(const struct door_node *node)
+{
+	return node->links.next == node->links.prev && !list_empty(&node->links);
+}
+
 /* Takes the name off its node. The parent's count is the caller's to drop. */
 static struct door_node *
 link_detach(struct door_nodes *t, struct door_link *link)
 {
 	struct door_node *parent = link->parent;
 
+	if (link->node->temporary == link) {
+		link->node->temporary = NULL;
+		t->n_temporaries--;
+	}
 	hash_remove(&t->by_name, &link->hash);
 	list_remove(&link->of_node);
 	free(link);
@@ -514,6 +524,56 @@ door_node_unname(struct door_nodes *t, struct door_node *parent, const uint16_t 
 }
 
 void
+door_node_set_temporary(struct door_nodes *t, struct door_node *node, struct door_node *parent,
+			const uint16_t *name, size_t n_units)
+{
+	struct door_link *link;
+
+	mutex_lock(&t->lock);
+	link = link_find(t, parent, name, n_units);
+	if (link && link->node == node && !node->temporary) {
+		node->temporary = link;
+		t->n_temporaries++;
+	}
+	mutex_unlock(&t->lock);
+}
+
+bool
+door_node_unname_temporary(struct door_nodes *t, struct door_node *node, bool is_linked)
+{
+	struct hash_node *dead = NULL;
+	struct door_link *link;
+	bool is_only;
+
+	mutex_lock(&t->lock);
+	link = node->temporary;
+	if (link) {
+		is_only = has_one_name(node);
+		node_lose_link(t, link, !is_linked && is_only, &dead);
+	}
+	mutex_unlock(&t->lock);
+	bury(t, dead);
+	return link != NULL;
+}
+
+struct door_node *
+door_node_find_temporary(struct door_nodes *t, const struct door_node *parent)
+{
+	struct door_node *node = NULL;
+	uint32_t slot = 0;
+
+	mutex_lock(&t->lock);
+	if (t->n_temporaries != 0)
+		while ((node = door_slots_next(&t->slots, &slot)))
+			if (node->temporary && node->temporary->parent == parent)
+				break;
+	if (node)
+		node->n_refs++;
+	mutex_unlock(&t->lock);
+	return node;
+}
+
+void
 door_node_part_with_index(struct door_nodes *t, struct door_node *node)
 {
 	mutex_lock(&t->lock);
@@ -634,7 +694,9 @@ door_node_shown(struct door_nodes *t, struct door_node *node)
 	struct door_shown shown;
 
 	mutex_lock(&t->lock);
-	shown = (struct door_shown){node->mode, node->uid, node->gid, node->is_deleted};
+	shown = (struct door_shown){node->mode, node->uid, node->gid, node->is_deleted,
+				     node->temporary != NULL,
+				     node->temporary && has_one_name(node)};
 	mutex_unlock(&t->lock);
 	return shown;
 }

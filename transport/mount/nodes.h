@@ -42,6 +42,9 @@ struct door_node {
 	uint64_t n_lookups; /* the kernel's */
 	uint32_t n_refs;
 	struct list links; /* struct door_link.of_node, newest first */
+	/* One of links: the hidden name of an O_TMPFILE file, which goes when the file is given
+	 * another one (linkat) or its last handle ends. It is counted in no st_nlink. */
+	struct door_link *temporary;
 	struct hash_node by_index;
 	uint64_t index_number;
 	bool is_indexed;
@@ -75,6 +78,7 @@ struct door_nodes {
 	struct mutex lock;
 	struct door_slots slots;
 	struct hash_table by_name, by_index;
+	size_t n_temporaries; /* nodes with a temporary name */
 	struct door_node *root;
 	bool fold_case;
 	bool use_index; /* nodes are known by IndexNumber */
@@ -149,6 +153,14 @@ void door_node_unname(struct door_nodes *t, struct door_node *parent, const uint
  */
 void door_node_part_with_index(struct door_nodes *t, struct door_node *node);
 void door_node_regain_index(struct door_nodes *t, struct door_node *node);
+/* Makes that name of node its temporary one. */
+void door_node_set_temporary(struct door_nodes *t, struct door_node *node,
+			     struct door_node *parent, const uint16_t *name, size_t n_units);
+/* Takes the temporary name away from the node; is_linked: the file has another name, which the node
+ * may not know yet. False: it has none. */
+bool door_node_unname_temporary(struct door_nodes *t, struct door_node *node, bool is_linked);
+/* A node with a temporary name in parent, counted, or NULL. */
+struct door_node *door_node_find_temporary(struct door_nodes *t, const struct door_node *parent);
 /* After a rename. What the new name stood for loses it, or takes the old one (exchange). */
 struct door_name {
 	struct door_node *parent;
@@ -170,6 +182,8 @@ void door_node_note(struct door_nodes *t, struct door_node *node, const struct f
 struct door_shown {
 	uint32_t mode, uid, gid;
 	bool is_deleted;
+	bool has_temporary;  /* a name that does not count */
+	bool is_temporary;   /* and no other */
 };
 struct door_shown door_node_shown(struct door_nodes *t, struct door_node *node);
 /* Keeps attr to be shown when nothing else can tell. */

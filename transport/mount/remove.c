@@ -38,6 +38,7 @@ victim_init(struct door *d, struct victim *v, uint64_t parent, const char *name)
 static int
 victim_resolve(struct door *d, struct victim *v)
 {
+	door_node_put(&d->nodes, v->node); /* of an attempt before */
 	v->node = door_node_find(&d->nodes, v->parent, v->name.units, v->name.n);
 	return door_node_path(&d->nodes, v->parent, v->name.units, v->name.n, &v->path);
 }
@@ -190,6 +191,46 @@ remove_locked(struct door *d, struct fusek_req *req, struct victim *v, bool dire
 	return err;
 }
 
+static bool
+find_any(void *ctx, const struct fs_dir_info *entry)
+{
+	size_t n = (entry->size - sizeof(*entry)) / sizeof(uint16_t);
+	bool dots = n <= 2 && entry->name[0] == '.' && entry->name[n - 1] == '.';
+
+	*(bool *)ctx |= !dots;
+	return dots;
+}
+
+/* NT denies access to a directory with open files in it; POSIX says first what is in the way. */
+static bool
+is_filled_directory(struct door *d, const struct victim *v)
+{
+	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
+	bool any = false, end;
+
+	if (!v->node || !S_ISDIR(door_node_shown(&d->nodes, v->node).mode) ||
+	    door_open_kernel(d, &v->path, FILE_LIST_DIRECTORY, &fs) < 0)
+		return false;
+	return NT_SUCCESS(fs_enumerate(fs, NULL, find_any, &any, &end)) && any;
+}
+
+static bool
+has_temporaries(struct door *d, const struct victim *v)
+{
+	struct door_node *found = v->node ? door_node_find_temporary(&d->nodes, v->node) : NULL;
+
+	door_node_put(&d->nodes, found);
+	return found;
+}
+
+/* Whether only hidden names of O_TMPFILE files stood in the way; they do no longer. */
+static bool
+clear_hidden(struct door *d, const struct victim *v, int err)
+{
+	return err == -ENOTEMPTY && v->node && !is_filled_directory(d, v) &&
+	       door_temporaries_clear(d, v->node);
+}
+
 static int
 do_remove(struct door *d, struct fusek_req *req, bool directory)
 {
@@ -200,6 +241,8 @@ do_remove(struct door *d, struct fusek_req *req, bool directory)
 		DOOR_TREE_SHARED(d);
 
 		err = remove_locked(d, req, &v, directory);
+		if (directory && clear_hidden(d, &v, err))
+			err = remove_locked(d, req, &v, directory);
 	}
 	victim_fini(d, &v);
 	return err;
@@ -234,29 +277,6 @@ rename_errno(NTSTATUS st)
 	default:
 		return door_errno(st);
 	}
-}
-
-static bool
-find_any(void *ctx, const struct fs_dir_info *entry)
-{
-	size_t n = (entry->size - sizeof(*entry)) / sizeof(uint16_t);
-	bool dots = n <= 2 && entry->name[0] == '.' && entry->name[n - 1] == '.';
-
-	*(bool *)ctx |= !dots;
-	return dots;
-}
-
-/* NT denies access to a directory with open files in it; POSIX says first what is in the way. */
-static bool
-is_filled_directory(struct door *d, const struct victim *v)
-{
-	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
-	bool any = false, end;
-
-	if (!v->node || !S_ISDIR(door_node_shown(&d->nodes, v->node).mode) ||
-	    door_open_kernel(d, &v->path, FILE_LIST_DIRECTORY, &fs) < 0)
-		return false;
-	return NT_SUCCESS(fs_enumerate(fs, NULL, find_any, &any, &end)) && any;
 }
 
 /* A replaced file that is open, on a program that can only delete at the last close. */
@@ -348,7 +368,8 @@ rename_locked(struct door *d, struct fusek_req *req, struct victim *from, struct
 	if (err)
 		return err;
 	st = fs_rename_posix(fs, directory, to->name.units, to->name.n, flags);
-	if (st == STATUS_ACCESS_DENIED && flags == 0 && is_filled_directory(d, to))
+	if (st == STATUS_ACCESS_DENIED && flags == 0 &&
+	    (has_temporaries(d, to) || is_filled_directory(d, to)))
 		return -ENOTEMPTY;
 	if (!NT_SUCCESS(st))
 		return -rename_errno(st);
@@ -378,6 +399,8 @@ do_rename(struct door *d, struct fusek_req *req, uint64_t new_parent, uint32_t f
 		DOOR_TREE_EXCLUSIVE(d);
 
 		err = rename_locked(d, req, &names[0], &names[1], engine_flags);
+		if (clear_hidden(d, &names[1], err))
+			err = rename_locked(d, req, &names[0], &names[1], engine_flags);
 	}
 	victim_fini(d, &names[0]);
 	victim_fini(d, &names[1]);
@@ -408,6 +431,7 @@ link_locked(struct door *d, struct fusek_req *req, struct door_node *node, struc
 	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
 	CLEANUP(door_close_handle) struct fs_handle *directory = NULL;
 	CLEANUP(free_ptr) struct door_path *path = malloc(sizeof(*path));
+	CLEANUP(free_ptr) struct door_path *hidden = NULL;
 	struct fs_file_info info;
 	NTSTATUS st;
 	int err = path ? door_node_path(&d->nodes, node, NULL, 0, path) : -ENOMEM;
@@ -416,6 +440,11 @@ link_locked(struct door *d, struct fusek_req *req, struct door_node *node, struc
 		err = door_check_parent(d, req, to->parent, FILE_ADD_FILE);
 	if (!err) /* link(2) asks nothing of the file itself */
 		err = door_open_kernel(d, path, FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES, &fs);
+	if (!err && door_node_shown(&d->nodes, node).is_temporary) {
+		hidden = take(&path);
+		path = malloc(sizeof(*path));
+		err = path ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = door_node_path(&d->nodes, to->parent, NULL, 0, path);
 	if (!err)
@@ -425,6 +454,8 @@ link_locked(struct door *d, struct fusek_req *req, struct door_node *node, struc
 	st = fs_link(fs, directory, to->name.units, to->name.n, false, &info);
 	if (!NT_SUCCESS(st))
 		return st == STATUS_OBJECT_NAME_COLLISION ? -EEXIST : -door_errno(st);
+	if (hidden)
+		door_temporary_linked(d, node, hidden);
 	err = door_node_path(&d->nodes, to->parent, to->name.units, to->name.n, path);
 	if (!err)
 		err = door_state_by_path(d, path, node, &state);

@@ -171,8 +171,12 @@ door_state_attr(struct door *d, const struct door_state *state, struct door_node
 		       ret_attr);
 	if (!node)
 		return;
+	struct door_shown shown = door_node_shown(&d->nodes, node);
+
+	if (shown.has_temporary && ret_attr->nlink > 0)
+		ret_attr->nlink--;
 	/* A file whose last name is gone, on a volume that does not count names. */
-	if (door_node_shown(&d->nodes, node).is_deleted &&
+	if (shown.is_deleted &&
 	    (state->info.hard_links <= 1 || S_ISDIR(ret_attr->mode) ||
 	     !fs_volume_has_kind(&d->params, FS_KIND_LINK)))
 		ret_attr->nlink = 0;
