@@ -490,14 +490,16 @@ canceller(void *arg)
 	return NULL;
 }
 
+/* After stopping is set or the state is ENDED: no door comes any more. The lock only waits for one on
+ * its way; doors stop without it, since a callback that they wait for may want it. */
 static void
 stop_doors(struct spd *spd)
 {
 	mutex_lock(&spd->doors_lock);
+	mutex_unlock(&spd->doors_lock);
 	for (unsigned i = 0; i < spd->n_doors; i++)
 		if (spd->doors[i].instance)
 			spd->doors[i].door->stop(spd->doors[i].instance);
-	mutex_unlock(&spd->doors_lock);
 }
 
 static int
