@@ -42,6 +42,21 @@ plan_mode(struct change *c)
 	return 0;
 }
 
+/* What SETATTR changes; CTIME comes along with anything. */
+enum {
+	FATTRS = FATTR_MODE | FATTR_UID | FATTR_GID | FATTR_SIZE | FATTR_ATIME | FATTR_MTIME
+};
+
+static void
+lose_set_id(struct change *c)
+{
+	if (S_ISDIR(c->mode))
+		return;
+	c->mode &= ~(uint32_t)S_ISUID;
+	if (c->mode & S_IXGRP)
+		c->mode &= ~(uint32_t)S_ISGID;
+}
+
 static int
 plan_owner(struct change *c)
 {
@@ -58,11 +73,7 @@ plan_owner(struct change *c)
 			return -EPERM;
 	}
 	/* chown(2) takes set-id bits away, root's too (KILLPRIV_V2 makes that ours to do). */
-	if (!S_ISDIR(c->mode)) {
-		c->mode &= ~(uint32_t)S_ISUID;
-		if (c->mode & S_IXGRP)
-			c->mode &= ~(uint32_t)S_ISGID;
-	}
+	lose_set_id(c);
 	return 0;
 }
 
@@ -118,11 +129,9 @@ plan(struct change *c)
 		err = plan_mode(c);
 	if (!err && (c->valid & (FATTR_ATIME | FATTR_MTIME)))
 		err = check_times(c);
-	if (!err && (c->valid & FATTR_KILL_SUIDGID) && S_ISREG(c->mode)) {
-		c->mode &= ~(uint32_t)S_ISUID;
-		if (c->mode & S_IXGRP)
-			c->mode &= ~(uint32_t)S_ISGID;
-	}
+	/* Nothing to change: chown(2) of neither owner nor group, or a kernel about to write. */
+	if (!err && ((c->valid & FATTR_KILL_SUIDGID) || !(c->valid & FATTRS)) && S_ISREG(c->mode))
+		lose_set_id(c);
 	return err;
 }
 
