@@ -283,7 +283,7 @@ main(int argc, char **argv)
 		.Version = USERDRIVE_VERSION,
 		.Summary = "a disk in memory",
 		.Options = options,
-		.Examples = "ramdisk --size=1G --door=loop:\n"
+		.Examples = "ramdisk --background --size=1G --door=loop:\n"
 			    "ramdisk --size=1G -p '\\\\.\\pipe\\ram'          in the foreground\n",
 		.Context = &r,
 		.SetOption = set_option,
