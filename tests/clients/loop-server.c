@@ -244,7 +244,7 @@ params_of(int argc, char **argv)
 		.guid = {1, 2, 3, 4},
 		.n_blocks = (value(argc, argv, "size", 256) << 20) / disk.block_length,
 		.block_length = disk.block_length,
-		.max_transfer = 1 << 20,
+		.max_transfer = (1 << 20) / disk.block_length * disk.block_length,
 		.vendor = "Test",
 		.product = "Memory disk",
 		.revision = "1",

@@ -53,7 +53,13 @@ enum {
 	/* Tools that look into a new device are gone by then. */
 	PASSING_USER_MS = 3000,
 	PASSING_STEP_US = 50000,
-	BLOCK_MIN = 512
+	BLOCK_MIN = 512,
+	/*
+	 * Ruling 10: up to 128 answers come from other threads, and on a ring each of
+	 * them keeps a thread, which may have to be made while memory is short. /dev/fuse
+	 * needs none, and was as fast.
+	 */
+	DEFAULT_TRANSPORT = FUSEK_TRANSPORT_DEV
 };
 
 enum phase { PHASE_READY, PHASE_SERVING, PHASE_GONE, PHASE_STOPPED };
@@ -74,6 +80,7 @@ struct scsi_door_instance {
 	struct holder *holder;
 	void (*ended)(void *ctx, bool normally);
 	void *ctx;
+	char name[HOLDER_NAME_SIZE]; /* of the file: what losetup shows */
 	bool read_only, direct, scan_partitions;
 	enum fusek_transport transport;
 	int flusher_thread; /* thread whose mark attach has set, start takes back; 0: none
@@ -141,12 +148,15 @@ transport_option(const char *name, enum fusek_transport *value,
 		 struct scsi_door_error *error)
 {
 	static const char *const names[] = {"auto", "uring", "dev"};
+	static const enum fusek_transport values[] = {
+		(enum fusek_transport)DEFAULT_TRANSPORT, FUSEK_TRANSPORT_URING,
+		FUSEK_TRANSPORT_DEV};
 	char text[8];
 	int n = scsi_door_option(name, "transport", text, sizeof(text));
 
 	for (size_t i = 0; n > 0 && i < ARRAY_SIZE(names); i++)
 		if (strcmp(text, names[i]) == 0) {
-			*value = (enum fusek_transport)i;
+			*value = values[i];
 			return 0;
 		}
 	return n == 0 ? 0
@@ -162,6 +172,7 @@ options_parse(struct scsi_door_instance *d, const char *name,
 	int err;
 
 	d->direct = d->scan_partitions = true;
+	d->transport = (enum fusek_transport)DEFAULT_TRANSPORT;
 	d->read_only = scsi_unit_params(d->unit)->write_protected;
 	if (!name)
 		return 0;
@@ -405,6 +416,9 @@ flusher_begin(struct scsi_door_instance *d)
 	if (prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0) == 0 &&
 	    prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0)
 		d->flusher_thread = gettid();
+	else if (errno == EPERM)
+		log_warn("loop", "without CAP_SYS_RESOURCE the disk may wait for itself when "
+				 "memory runs short: do not limit its memory tightly");
 }
 
 static void
@@ -440,10 +454,11 @@ configure_device(struct scsi_door_instance *d, struct scsi_door_error *error)
 		.read_only = d->read_only,
 		.direct = d->direct,
 		.scan_partitions = d->scan_partitions,
-		.no_discard = !params->unmap_supported,
 		.block_length = params->block_length,
 	};
 	struct holder_device device = {.number = -1, .step = ""};
+
+	memcpy(config.name, d->name, sizeof(config.name));
 	CLEANUP(close_fd) int fd = loop_image_open(d->image, d->read_only, d->direct);
 	int err;
 
@@ -451,7 +466,6 @@ configure_device(struct scsi_door_instance *d, struct scsi_door_error *error)
 		return scsi_door_fail(error, -fd, "the file under the loop device: %s",
 				      strerror(-fd));
 	config.image_fd = fd;
-	holder_format_name(config.name);
 	err = holder_configure(d->holder, &config, &device);
 	if (err)
 		return explain_device(&device, err, error);
@@ -633,7 +647,6 @@ make_parts(struct scsi_door_instance *d, struct scsi_door_error *error)
 					   .table_written = on_table_written,
 					   .ended = on_connection_ended,
 					   .ctx = d};
-	char name[64];
 	int err;
 
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -645,12 +658,9 @@ make_parts(struct scsi_door_instance *d, struct scsi_door_error *error)
 		return scsi_door_fail(error, -err,
 				      "the process that works the loop device: %s",
 				      strerror(-err));
-	snprintf(name, sizeof(name), "userdrive-%ld-%s", (long)getpid(),
-		 scsi_unit_params(d->unit)->product);
-	for (char *p = name; *p; p++)
-		if (*p == '/' || *p == ' ')
-			*p = '_';
-	return loop_image_create(d->unit, name, d->transport, &events, error, &d->image);
+	holder_format_name(d->name, scsi_unit_params(d->unit)->product);
+	return loop_image_create(d->unit, d->name, d->transport, &events, error,
+				 &d->image);
 }
 
 static int

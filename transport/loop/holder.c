@@ -7,6 +7,7 @@
 #include <linux/loop.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +65,9 @@ enum step { STEP_NONE, STEP_CONTROL, STEP_NODE, STEP_CONFIGURE };
 
 /* The device, as the child knows it; a successor inherits it. */
 struct bound {
-	int number; /* -1: none */
-	uint64_t image_device,
-		image_inode;	/* of the file under it: another's loop device differs */
-	uint32_t partitions[8]; /* bitmap of those that we have added */
+	int number;                  /* -1: none */
+	char name[HOLDER_NAME_SIZE]; /* of the file under it: another's device has another */
+	uint32_t partitions[8];      /* bitmap of those that we have added */
 };
 
 struct reply {
@@ -100,22 +100,42 @@ open_device(int number, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* From sysfs: LOOP_GET_STATUS64 asks the file, and fails when its server is dead. */
 static bool
-is_bound(int fd, const struct bound *b)
+backing_file(const char *device, char dst[HOLDER_NAME_SIZE])
 {
-	struct loop_info64 info;
+	char path[300];
 
-	return ioctl(fd, LOOP_GET_STATUS64, &info) == 0 &&
-	       info.lo_device == b->image_device && info.lo_inode == b->image_inode;
+	snprintf(path, sizeof(path), "/sys/block/%.200s/loop/backing_file", device);
+	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, dst, HOLDER_NAME_SIZE - 1);
+	if (n <= 1 || dst[0] != '/')
+		return false;
+	dst[n] = '\0';
+	dst[strcspn(dst, "\n")] = '\0';
+	memmove(dst, dst + 1, (size_t)n);
+	return true;
 }
 
-/* Read-only: closing it is no event to those who watch for writers. */
+static bool
+is_bound(const struct bound *b)
+{
+	char device[32], name[HOLDER_NAME_SIZE];
+
+	snprintf(device, sizeof(device), "loop%d", b->number);
+	return backing_file(device, name) && strcmp(name, b->name) == 0;
+}
+
+/*
+ * Read-only: closing it is no event to those who watch for writers. While it is open, the device
+ * stays bound to what it is bound to.
+ */
 static int
 open_bound(const struct bound *b)
 {
 	int fd = b->number < 0 ? -ENXIO : open_device(b->number, O_RDONLY);
 
-	if (fd >= 0 && !is_bound(fd, b)) {
+	if (fd >= 0 && !is_bound(b)) {
 		close(fd);
 		return -ENXIO;
 	}
@@ -157,18 +177,6 @@ delete_partitions(int fd, struct bound *b, bool force)
 	return 0;
 }
 
-/* Without a discard there is no limit to be read, and tools do not offer one. */
-static void
-switch_discard_off(int number)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/block/loop%d/queue/discard_max_bytes", number);
-	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : write(fd, "0", 1);
-	(void)n; /* FALLOCATE refuses all the same */
-}
-
 static int
 configure_number(int number, const struct holder_config *c, struct bound *b,
 		 struct reply *reply)
@@ -189,18 +197,15 @@ configure_number(int number, const struct holder_config *c, struct bound *b,
 	config.info.lo_flags = (c->read_only ? LO_FLAGS_READ_ONLY : 0) |
 			       (c->direct ? LO_FLAGS_DIRECT_IO : 0) |
 			       (c->scan_partitions ? LO_FLAGS_PARTSCAN : 0);
-	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", c->name);
+	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%.63s", c->name);
 	reply->step = STEP_CONFIGURE;
 	int err = ioctl(fd, LOOP_CONFIGURE, &config) < 0 ? -errno : 0;
 	if (err == 0 && ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
 		err = -errno;
 	if (err == 0) {
-		*b = (struct bound){.number = number,
-				    .image_device = info.lo_device,
-				    .image_inode = info.lo_inode};
+		*b = (struct bound){.number = number};
+		memcpy(b->name, c->name, sizeof(b->name));
 		reply->direct = (info.lo_flags & LO_FLAGS_DIRECT_IO) != 0;
-		if (c->no_discard)
-			switch_discard_off(number);
 	}
 	close(fd);
 	return err;
@@ -796,47 +801,44 @@ pid_namespace(void)
 }
 
 void
-holder_format_name(char dst[HOLDER_NAME_SIZE])
+holder_format_name(char dst[HOLDER_NAME_SIZE], const char *product)
 {
-	snprintf(dst, HOLDER_NAME_SIZE, "userdrive %ld %llu %llu", (long)getpid(),
-		 process_start(getpid()), pid_namespace());
+	static atomic_uint counter;
+	int n = snprintf(dst, HOLDER_NAME_SIZE, "userdrive-%ld-%llu-%llu-%u-%s",
+			 (long)getpid(), process_start(getpid()), pid_namespace(),
+			 atomic_fetch_add(&counter, 1), product);
+
+	for (int i = 0; i < MIN(n, HOLDER_NAME_SIZE - 1); i++)
+		if (dst[i] == '/' || dst[i] == ' ' || dst[i] == '\\')
+			dst[i] = '_';
 }
 
 static bool
-is_dead(const struct loop_info64 *info)
+is_dead(const char *name)
 {
-	char name[HOLDER_NAME_SIZE + 1] = {0};
 	unsigned long long start, namespace;
 	long pid;
 
-	memcpy(name, info->lo_file_name, LO_NAME_SIZE);
-	return sscanf(name, "userdrive %ld %llu %llu", &pid, &start, &namespace) == 3 &&
+	return sscanf(name, "userdrive-%ld-%llu-%llu-", &pid, &start, &namespace) == 3 &&
 	       namespace != 0 && namespace == pid_namespace() && start != 0 &&
 	       process_start(pid) != start;
 }
 
 static bool
-clean_device(const char *name)
+clean_device(const char *device)
 {
-	struct loop_info64 info;
-	char path[300];
+	char path[300], name[HOLDER_NAME_SIZE];
 
-	snprintf(path, sizeof(path), "/dev/%s", name);
+	if (!backing_file(device, name) || !is_dead(name))
+		return false;
+	snprintf(path, sizeof(path), "/dev/%.200s", device);
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0 || !is_dead(&info))
+	/* Again, now that nobody can bind it to another file. */
+	if (fd < 0 || !backing_file(device, name) || !is_dead(name))
 		return false;
 	for (unsigned i = 1; i < 256; i++)
 		(void)partition_call(fd, BLKPG_DEL_PARTITION, i, 0, 0);
 	return ioctl(fd, LOOP_CLR_FD) == 0;
-}
-
-static bool
-has_backing_file(const char *name)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", name);
-	return access(path, F_OK) == 0;
 }
 
 unsigned
@@ -846,8 +848,7 @@ holder_clean_dead(void)
 	unsigned n = 0;
 
 	for (struct dirent *d; dir && (d = readdir(dir));)
-		if (strncmp(d->d_name, "loop", 4) == 0 && has_backing_file(d->d_name) &&
-		    clean_device(d->d_name)) {
+		if (strncmp(d->d_name, "loop", 4) == 0 && clean_device(d->d_name)) {
 			log_warn("loop",
 				 "/dev/%s was left by a process that died; detached",
 				 d->d_name);

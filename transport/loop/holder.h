@@ -22,7 +22,7 @@
 
 struct holder;
 
-enum { HOLDER_NAME_SIZE = 64 }; /* LO_NAME_SIZE, its NUL included */
+enum { HOLDER_NAME_SIZE = 128 }; /* its NUL included */
 
 /* Starts the child; 0 or -errno. Best before anything is open and mapped. */
 NODISCARD int holder_create(struct holder **ret_holder);
@@ -33,9 +33,9 @@ pid_t holder_pid(struct holder *holder);
 
 struct holder_config {
 	int image_fd; /* open as the device is to be: read-only or not, O_DIRECT or not */
-	bool read_only, direct, scan_partitions, no_discard;
+	bool read_only, direct, scan_partitions;
 	uint32_t block_length;
-	char name[HOLDER_NAME_SIZE]; /* told to the kernel: who the device belongs to */
+	char name[HOLDER_NAME_SIZE]; /* of the file image_fd, from holder_format_name */
 };
 struct holder_device {
 	int number;	  /* /dev/loopNUMBER */
@@ -65,8 +65,12 @@ NODISCARD int holder_detach(struct holder *holder, bool force, unsigned timeout_
 /* Is the device still bound to our image? For whoever heard a rumour. */
 bool holder_is_attached(struct holder *holder);
 
-/* Names of devices: "userdrive PID START" and what follows; see holder_clean_dead. */
-void holder_format_name(char dst[HOLDER_NAME_SIZE]);
+/*
+ * A name for the file under a device, which the kernel shows as backing file:
+ * "userdrive-PID-START-NAMESPACE-N-PRODUCT". It says who serves it, so that what is left
+ * by the dead can be told from what somebody serves, in another pid namespace perhaps.
+ */
+void holder_format_name(char dst[HOLDER_NAME_SIZE], const char *product);
 /* Detaches the loop devices of processes that are gone, where the holder was killed too.
  * Needs root; never waits for a dead server. Returns how many. */
 unsigned holder_clean_dead(void);

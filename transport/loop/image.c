@@ -50,7 +50,7 @@ struct image_io {
 struct loop_image {
 	struct scsi_unit *unit;
 	struct loop_image_events events;
-	char name[64];
+	char name[128];
 	uint32_t block_length;
 	struct fusek_session *session;
 	bool started;
@@ -511,7 +511,7 @@ static int
 connect_session(struct loop_image *image, enum fusek_transport transport,
 		struct scsi_door_error *error)
 {
-	struct fusek_config config = session_config(image->name, transport);
+	struct fusek_config config = session_config("loop", transport);
 	int dev_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), err;
 
 	if (dev_fd < 0)
@@ -614,6 +614,8 @@ loop_image_refresh_size(struct loop_image *image)
 void
 loop_image_unmount(struct loop_image *image)
 {
+	if (!image)
+		return;
 	mutex_lock(&image->lock);
 	int fd = image->mount_fd;
 	image->mount_fd = -1;
@@ -625,7 +627,7 @@ loop_image_unmount(struct loop_image *image)
 void
 loop_image_stop(struct loop_image *image, uint32_t drain_ms)
 {
-	if (!image->started)
+	if (!image || !image->started)
 		return;
 	fusek_session_stop(image->session, drain_ms);
 	loop_image_unmount(image);

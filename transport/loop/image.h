@@ -43,7 +43,7 @@ NODISCARD int loop_image_start(struct loop_image *image, struct scsi_door_error 
 NODISCARD int loop_image_open(struct loop_image *image, bool read_only, bool direct);
 /* Makes the kernel see the unit's present size; 0 or -errno. */
 NODISCARD int loop_image_refresh_size(struct loop_image *image);
-/* Lets the mount go: with the last use of the file the connection ends. */
+/* Lets the mount go: with the last use of the file the connection ends. NULL is fine. */
 void loop_image_unmount(struct loop_image *image);
 /* Requests under way are waited for, at most drain_ms, then the connection is aborted.
  * Idempotent. */
