@@ -1,6 +1,7 @@
 /*
- * What a hostile target sends, taken apart and printed: the first byte chooses the layout, the rest
- * is the answer. Each form is made; fields lie inside the answer; JSON has balanced brackets.
+ * What a hostile target sends, taken apart and printed: the first byte chooses the
+ * layout, the rest is the answer. Each form is made; fields lie inside the answer; JSON
+ * has balanced brackets.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ check(void *ctx, const struct decode_value *v)
 
 	assert(v->byte <= b->size && v->bit <= 7 && v->depth <= DECODE_DEPTH_MAX);
 	if (v->bytes)
-		assert(v->bytes >= b->bytes && v->n_bytes <= b->size - (size_t)(v->bytes - b->bytes));
+		assert(v->bytes >= b->bytes &&
+		       v->n_bytes <= b->size - (size_t)(v->bytes - b->bytes));
 	b->lists += (v->event == DECODE_LIST_BEGIN) - (v->event == DECODE_LIST_END);
 	b->items += (v->event == DECODE_ITEM_BEGIN) - (v->event == DECODE_ITEM_END);
 	assert(b->lists >= 0 && b->items >= 0 && b->items <= b->lists);
@@ -57,7 +59,8 @@ check_json(const char *s)
 static void
 sense(const uint8_t *bytes, size_t size)
 {
-	struct disk_outcome out = {.status = 0x02, .n_sense = (uint8_t)MIN(size, (size_t)DISK_SENSE_MAX)};
+	struct disk_outcome out = {.status = 0x02,
+				   .n_sense = (uint8_t)MIN(size, (size_t)DISK_SENSE_MAX)};
 	char text[640];
 
 	memcpy(out.sense, bytes, out.n_sense);

@@ -1,12 +1,13 @@
 /*
- * A storage unit that fails on request: it serves the local door's message socket by itself, shares
- * no code with the door, and does to requests what disks do that should not be trusted.
+ * A storage unit that fails on request: it serves the local door's message socket by
+ *itself, shares no code with the door, and does to requests what disks do that should not
+ *be trusted.
  *
  *	faulty-disk -f FILE [-c BLOCKS] [-l LENGTH] [-F FAULT[:N]] NAME
  *
- * The unit is RUNTIME/pipe/NAME/0. FILE is what survives its death: writes go there when they are
- * flushed. FAULT happens to the Nth request of its sort (1), once. One client at a time.
- * "ready" is printed when clients may come.
+ * The unit is RUNTIME/pipe/NAME/0. FILE is what survives its death: writes go there when
+ *they are flushed. FAULT happens to the Nth request of its sort (1), once. One client at
+ *a time. "ready" is printed when clients may come.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,30 +30,30 @@ enum { SLOT = 48, MAX_TRANSFER = 65536, READ = 1, WRITE = 2, FLUSH = 3, UNMAP = 
 enum fault {
 	NONE,
 	/* of writes */
-	LOSE,        /* acknowledged and forgotten */
-	TEAR,        /* half of its blocks arrive */
-	TEAR_BLOCK,  /* half of its last block arrives */
-	DELAY,       /* the next read of its first block is answered from before it */
-	MISPLACE,    /* goes to the next free place: one transfer further on */
-	CORRUPT,     /* one bit changes */
-	ZERO,        /* zeroes arrive */
-	FAIL_WRITE,  /* medium error */
-	HANG,        /* no answer, ever */
-	CLOSE,       /* the connection ends instead of an answer */
+	LOSE,	    /* acknowledged and forgotten */
+	TEAR,	    /* half of its blocks arrive */
+	TEAR_BLOCK, /* half of its last block arrives */
+	DELAY,	    /* the next read of its first block is answered from before it */
+	MISPLACE,   /* goes to the next free place: one transfer further on */
+	CORRUPT,    /* one bit changes */
+	ZERO,	    /* zeroes arrive */
+	FAIL_WRITE, /* medium error */
+	HANG,	    /* no answer, ever */
+	CLOSE,	    /* the connection ends instead of an answer */
 	WRONG_HINT,
 	WRONG_KIND,
-	GARBAGE,     /* the answer is noise */
-	HUGE,        /* its length is 4 GiB less 1 */
-	SHORT,       /* the connection ends in the middle of it */
+	GARBAGE, /* the answer is noise */
+	HUGE,	 /* its length is 4 GiB less 1 */
+	SHORT,	 /* the connection ends in the middle of it */
 	/* of reads */
 	FAIL_READ,
 	/* of flushes */
-	LIE,         /* all of them: acknowledged, nothing is kept */
+	LIE, /* all of them: acknowledged, nothing is kept */
 	/* of unmaps */
-	UNMAP_MORE,  /* the block after it is unmapped too */
+	UNMAP_MORE, /* the block after it is unmapped too */
 	/* of connections */
-	NO_PARAMS,   /* nothing is said */
-	BAD_PARAMS,  /* blocks of 7 bytes */
+	NO_PARAMS,  /* nothing is said */
+	BAD_PARAMS, /* blocks of 7 bytes */
 	SHORT_PARAMS,
 	FAULT_COUNT
 };
@@ -91,7 +92,7 @@ struct unit {
 	uint8_t *image; /* with what is not flushed */
 	enum fault fault;
 	uint64_t countdown;
-	uint8_t *old;   /* DELAY: what the blocks held, MAX_TRANSFER bytes */
+	uint8_t *old; /* DELAY: what the blocks held, MAX_TRANSFER bytes */
 	uint64_t old_lba;
 	uint32_t old_count;
 };
@@ -142,7 +143,8 @@ keep(struct unit *u, uint64_t lba, uint64_t n_blocks)
 static bool
 happens(struct unit *u, int kind)
 {
-	return u->fault != NONE && faults[u->fault].kind == kind && u->countdown && --u->countdown == 0;
+	return u->fault != NONE && faults[u->fault].kind == kind && u->countdown &&
+	       --u->countdown == 0;
 }
 
 static void
@@ -176,8 +178,8 @@ load(struct unit *u, uint64_t lba, uint32_t count, uint8_t *data)
 	memcpy(data, u->image + lba * u->length, (size_t)count * u->length);
 	for (uint32_t i = 0; i < u->old_count; i++)
 		if (u->old_lba + i >= lba && u->old_lba + i - lba < count)
-			memcpy(data + (u->old_lba + i - lba) * u->length, u->old + (size_t)i * u->length,
-			       u->length);
+			memcpy(data + (u->old_lba + i - lba) * u->length,
+			       u->old + (size_t)i * u->length, u->length);
 	if (u->old_count && u->old_lba >= lba && u->old_lba - lba < count)
 		u->old_count = 0;
 }
@@ -186,7 +188,8 @@ static void
 unmap(struct unit *u, const uint8_t *ranges, uint32_t n, bool more)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t lba = get_le64(ranges + 16 * i), count = get_le32(ranges + 16 * i + 8);
+		uint64_t lba = get_le64(ranges + 16 * i),
+			 count = get_le32(ranges + 16 * i + 8);
 
 		count += more && lba + count < u->n_blocks;
 		if (lba <= u->n_blocks && count <= u->n_blocks - lba)
@@ -202,7 +205,8 @@ serve(struct unit *u, int fd, uint8_t *m, size_t size, uint8_t *answer)
 	int kind = m[8];
 	uint64_t lba = get_le64(m + 16);
 	uint32_t count = get_le32(m + 24);
-	bool in_range = lba <= u->n_blocks && count <= u->n_blocks - lba && count <= MAX_TRANSFER / u->length;
+	bool in_range = lba <= u->n_blocks && count <= u->n_blocks - lba &&
+			count <= MAX_TRANSFER / u->length;
 	enum fault fault = happens(u, kind) ? u->fault : NONE;
 	size_t n = SLOT;
 
@@ -261,20 +265,23 @@ greet(struct unit *u, int fd)
 	put_le32(m + 4 + 24, fault == BAD_PARAMS ? 7 : u->length);
 	put_le32(m + 4 + 52, 1 << 1 | 1 << 2); /* cache, unmap */
 	put_le32(m + 4 + 56, MAX_TRANSFER);
-	return fault == NO_PARAMS || write_all(fd, m, 4 + (fault == SHORT_PARAMS ? 20 : 128));
+	return fault == NO_PARAMS ||
+	       write_all(fd, m, 4 + (fault == SHORT_PARAMS ? 20 : 128));
 }
 
 static void
 client(struct unit *u, int fd)
 {
-	uint8_t *m = malloc(SLOT + MAX_TRANSFER), *answer = malloc(4 + SLOT + MAX_TRANSFER);
+	uint8_t *m = malloc(SLOT + MAX_TRANSFER),
+		*answer = malloc(4 + SLOT + MAX_TRANSFER);
 	uint8_t length[4];
 
 	if (!m || !answer)
 		die("memory");
 	if (greet(u, fd))
 		while (read_all(fd, length, 4) && get_le32(length) >= SLOT &&
-		       get_le32(length) <= SLOT + MAX_TRANSFER && read_all(fd, m, get_le32(length)))
+		       get_le32(length) <= SLOT + MAX_TRANSFER &&
+		       read_all(fd, m, get_le32(length)))
 			if (!serve(u, fd, m, get_le32(length), answer))
 				break;
 	free(m);
@@ -300,7 +307,8 @@ listen_at(const char *name)
 		die(path);
 	}
 	unlink(address.sun_path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 4) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, 4) < 0)
 		die(address.sun_path);
 	return fd;
 }
@@ -353,8 +361,10 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (!file || optind + 1 != argc || u.length < 16 || u.length > MAX_TRANSFER || !u.n_blocks) {
-		fprintf(stderr, "usage: faulty-disk -f FILE [-c BLOCKS] [-l LENGTH] [-F FAULT[:N]] NAME\n");
+	if (!file || optind + 1 != argc || u.length < 16 || u.length > MAX_TRANSFER ||
+	    !u.n_blocks) {
+		fprintf(stderr, "usage: faulty-disk -f FILE [-c BLOCKS] [-l LENGTH] [-F "
+				"FAULT[:N]] NAME\n");
 		return 2;
 	}
 	open_image(&u, file);

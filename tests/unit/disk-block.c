@@ -1,4 +1,5 @@
-/* Breaks when a test block cannot be told from a damaged one, or the journal of a run says otherwise. */
+/* Breaks when a test block cannot be told from a damaged one, or the journal of a run
+ * says otherwise. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +49,8 @@ swapped_words(void **state UNUSED)
 static void
 differs(void **state UNUSED)
 {
-	const struct block_label others[] = {{9, 2, 3, 4}, {1, 9, 3, 4}, {1, 2, 9, 4}, {1, 2, 3, 9}};
+	const struct block_label others[] = {
+		{9, 2, 3, 4}, {1, 9, 3, 4}, {1, 2, 9, 4}, {1, 2, 3, 9}};
 	uint8_t a[BLOCK_LENGTH_MIN], b[BLOCK_LENGTH_MIN];
 
 	block_fill(a, sizeof(a), &label);
@@ -114,8 +116,13 @@ teardown(void **state)
 	return 0;
 }
 
-static const struct journal_header header = {.device = 5, .run = 6, .n_blocks = 100, .first = 10,
-					     .n_range = 20, .seed = 7, .block_length = 512,
+static const struct journal_header header = {.device = 5,
+					     .run = 6,
+					     .n_blocks = 100,
+					     .first = 10,
+					     .n_range = 20,
+					     .seed = 7,
+					     .block_length = 512,
 					     .target = "x"};
 
 static void
@@ -124,9 +131,16 @@ write_two(const char *path)
 	struct journal *j;
 
 	assert_int_equal(journal_create(path, &header, &j), 0);
-	assert_int_equal(journal_add(j, &(struct journal_record){.type = JOURNAL_ISSUE, .kind = 2, .fua = true,
-								 .n_blocks = 3, .lba = 12, .id = 1}), 0);
-	assert_int_equal(journal_add(j, &(struct journal_record){.type = JOURNAL_ACK, .id = 1}), 0);
+	assert_int_equal(journal_add(j, &(struct journal_record){.type = JOURNAL_ISSUE,
+								 .kind = 2,
+								 .fua = true,
+								 .n_blocks = 3,
+								 .lba = 12,
+								 .id = 1}),
+			 0);
+	assert_int_equal(
+		journal_add(j, &(struct journal_record){.type = JOURNAL_ACK, .id = 1}),
+		0);
 	assert_int_equal(journal_close(j), 0);
 }
 

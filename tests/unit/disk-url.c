@@ -1,4 +1,5 @@
-/* Breaks when an iSCSI URL is understood otherwise, or a secret is taken from, or shown by, one. */
+/* Breaks when an iSCSI URL is understood otherwise, or a secret is taken from, or shown
+ * by, one. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,13 +18,19 @@ good(void **state UNUSED)
 	struct disk_iscsi_url u;
 	struct disk_error error;
 
-	assert_int_equal(disk_iscsi_url_parse("iscsi://host/iqn.2026-01.org.example:d", &u, &error), 0);
+	assert_int_equal(disk_iscsi_url_parse("iscsi://host/iqn.2026-01.org.example:d",
+					      &u, &error),
+			 0);
 	assert_string_equal(u.portal, "host:3260");
 	assert_string_equal(u.iqn, "iqn.2026-01.org.example:d");
 	assert_int_equal(u.lun, -1);
 	assert_false(u.digest);
-	assert_int_equal(disk_iscsi_url_parse("ISCSI://me@[::1]:5/iqn:a/7?secret-file=%2fx%26y&mutual-user=t&"
-					      "mutual-secret-file=z&digest=crc32c&initiator=iqn:me", &u, &error), 0);
+	assert_int_equal(
+		disk_iscsi_url_parse(
+			"ISCSI://me@[::1]:5/iqn:a/7?secret-file=%2fx%26y&mutual-user=t&"
+			"mutual-secret-file=z&digest=crc32c&initiator=iqn:me",
+			&u, &error),
+		0);
 	assert_string_equal(u.portal, "[::1]:5");
 	assert_string_equal(u.iqn, "iqn:a");
 	assert_int_equal(u.lun, 7);
@@ -33,7 +40,8 @@ good(void **state UNUSED)
 	assert_string_equal(u.mutual_secret_file, "z");
 	assert_string_equal(u.initiator, "iqn:me");
 	assert_true(u.digest);
-	assert_int_equal(disk_iscsi_url_parse("iscsi://h/iqn/16383?digest=none", &u, &error), 0);
+	assert_int_equal(
+		disk_iscsi_url_parse("iscsi://h/iqn/16383?digest=none", &u, &error), 0);
 	assert_int_equal(u.lun, 16383);
 }
 
@@ -41,12 +49,28 @@ static void
 bad(void **state UNUSED)
 {
 	static const char *const urls[] = {
-		"iscsi://", "iscsi://host", "iscsi:///iqn/0", "iscsi://h/", "iscsi://h//0", "iscsi://h/iqn/",
-		"iscsi://h/iqn/x", "iscsi://h/iqn/-1", "iscsi://h/iqn/16384", "iscsi://h/iqn/999999999",
-		"iscsi://h:x/iqn/0", "iscsi://h:/iqn/0", "iscsi://[::1/iqn/0", "iscsi://@h/iqn/0",
-		"iscsi://h/iqn/0?", "iscsi://h/iqn/0?nonsense=1", "iscsi://h/iqn/0?digest=md5",
-		"iscsi://h/iqn/0?secret-file=", "iscsi://h/iqn/0?secret-file=%0", "iscsi://h/iqn/0?secret-file=%00",
-		"iscsi://h/i%zz/0", "http://h/iqn/0",
+		"iscsi://",
+		"iscsi://host",
+		"iscsi:///iqn/0",
+		"iscsi://h/",
+		"iscsi://h//0",
+		"iscsi://h/iqn/",
+		"iscsi://h/iqn/x",
+		"iscsi://h/iqn/-1",
+		"iscsi://h/iqn/16384",
+		"iscsi://h/iqn/999999999",
+		"iscsi://h:x/iqn/0",
+		"iscsi://h:/iqn/0",
+		"iscsi://[::1/iqn/0",
+		"iscsi://@h/iqn/0",
+		"iscsi://h/iqn/0?",
+		"iscsi://h/iqn/0?nonsense=1",
+		"iscsi://h/iqn/0?digest=md5",
+		"iscsi://h/iqn/0?secret-file=",
+		"iscsi://h/iqn/0?secret-file=%0",
+		"iscsi://h/iqn/0?secret-file=%00",
+		"iscsi://h/i%zz/0",
+		"http://h/iqn/0",
 	};
 	struct disk_iscsi_url u;
 	struct disk_error error;
@@ -68,10 +92,12 @@ no_secret_in_url(void **state UNUSED)
 	struct disk_iscsi_url u;
 	struct disk_error error;
 
-	assert_int_equal(disk_iscsi_url_parse("iscsi://me%hunter2@h/iqn/0", &u, &error), -EINVAL);
+	assert_int_equal(disk_iscsi_url_parse("iscsi://me%hunter2@h/iqn/0", &u, &error),
+			 -EINVAL);
 	assert_null(strstr(error.text, "hunter2"));
 	assert_non_null(strstr(error.text, "secret-file"));
-	assert_int_equal(disk_iscsi_url_parse("iscsi://me:hunter2@h/iqn/0", &u, &error), -EINVAL);
+	assert_int_equal(disk_iscsi_url_parse("iscsi://me:hunter2@h/iqn/0", &u, &error),
+			 -EINVAL);
 	assert_null(strstr(error.text, "hunter2"));
 }
 
@@ -89,7 +115,8 @@ secrets(void **state UNUSED)
 	setenv("DISK_URL_TEST", "from the environment", 1);
 	assert_int_equal(disk_secret_read("", "DISK_URL_TEST", secret, &error), 0);
 	assert_string_equal(secret, "from the environment");
-	assert_int_equal(disk_secret_read(path, "DISK_URL_TEST", secret, &error), -ENOENT);
+	assert_int_equal(disk_secret_read(path, "DISK_URL_TEST", secret, &error),
+			 -ENOENT);
 	file = fopen(path, "w");
 	fputs("from a file\r\nsecond line\n", file);
 	fclose(file);
@@ -98,7 +125,8 @@ secrets(void **state UNUSED)
 	file = fopen(path, "w");
 	fputs("\n", file);
 	fclose(file);
-	assert_int_equal(disk_secret_read(path, "DISK_URL_TEST", secret, &error), -EINVAL);
+	assert_int_equal(disk_secret_read(path, "DISK_URL_TEST", secret, &error),
+			 -EINVAL);
 	unlink(path);
 	rmdir(dir);
 }

@@ -53,8 +53,8 @@ disk_fini(struct disk *disk)
 }
 
 int
-disk_open(const char *target, const struct disk_options *options, struct disk_error *error,
-	  struct disk **ret_disk)
+disk_open(const char *target, const struct disk_options *options,
+	  struct disk_error *error, struct disk **ret_disk)
 {
 	static const struct disk_options none = {.lun = -1};
 	struct disk_options o = options ? *options : none;
@@ -197,7 +197,8 @@ disk_ms_left(uint64_t deadline_ns, int timeout_ms)
 	if (deadline_ns <= now)
 		return 0;
 	ms = (deadline_ns - now + 999999) / 1000000;
-	return timeout_ms < 0 ? (int)MIN(ms, 1000000000u) : (int)MIN(ms, (uint64_t)timeout_ms);
+	return timeout_ms < 0 ? (int)MIN(ms, 1000000000u)
+			      : (int)MIN(ms, (uint64_t)timeout_ms);
 }
 
 /* Those with a timeout of their own may be anywhere in the list, which is short. */
@@ -206,7 +207,7 @@ first_deadline(const struct disk *disk)
 {
 	uint64_t first = UINT64_MAX;
 
-	list_for_each(pos, &disk->active)
+	list_for_each (pos, &disk->active)
 		first = MIN(first, list_entry(pos, struct disk_cdb, link)->deadline_ns);
 	return first;
 }
@@ -224,14 +225,16 @@ pump(struct disk *disk, int timeout_ms)
 	disk->ops->pump(disk, disk_ms_left(deadline_ns, timeout_ms));
 	deadline_ns = first_deadline(disk);
 	if (deadline_ns != UINT64_MAX && clock_monotonic_ns() >= deadline_ns)
-		disk_fail(disk, ETIMEDOUT, "%s: no answer within the time limit", disk->target);
+		disk_fail(disk, ETIMEDOUT, "%s: no answer within the time limit",
+			  disk->target);
 }
 
 struct disk_req *
 disk_next(struct disk *disk, int timeout_ms)
 {
-	uint64_t until = timeout_ms < 0 ? UINT64_MAX :
-					  clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
+	uint64_t until = timeout_ms < 0
+				 ? UINT64_MAX
+				 : clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
 	struct disk_cdb *work;
 	int left;
 
@@ -278,13 +281,15 @@ disk_reset(struct disk *disk, enum disk_reset what, struct disk_error *error)
 		return -error->err;
 	}
 	if (!disk->ops->reset)
-		return disk_error_set(error, EOPNOTSUPP, "%s: no task management by this way in",
+		return disk_error_set(error, EOPNOTSUPP,
+				      "%s: no task management by this way in",
 				      disk->target);
 	return disk->ops->reset(disk, what, error);
 }
 
 void
-disk_outcome_format(const struct disk *disk, const struct disk_outcome *out, char *dst, size_t cap)
+disk_outcome_format(const struct disk *disk, const struct disk_outcome *out, char *dst,
+		    size_t cap)
 {
 	struct scsi_result res;
 	int n;
@@ -305,7 +310,8 @@ disk_outcome_format(const struct disk *disk, const struct disk_outcome *out, cha
 	n += snprintf(dst + n, cap - n, ": %s, %s (%02Xh/%02Xh)", scsi_key_name(res.key),
 		      scsi_sense_text(res.asc, res.ascq), res.asc, res.ascq);
 	if (res.info_valid && (size_t)n < cap)
-		n += snprintf(dst + n, cap - n, ", information %llXh", (unsigned long long)res.info);
+		n += snprintf(dst + n, cap - n, ", information %llXh",
+			      (unsigned long long)res.info);
 	if (res.field_valid && (size_t)n < cap) {
 		n += snprintf(dst + n, cap - n, ", %s byte %u",
 			      res.field_in_cdb ? "CDB" : "parameter list", res.field);
@@ -313,7 +319,8 @@ disk_outcome_format(const struct disk *disk, const struct disk_outcome *out, cha
 			n += snprintf(dst + n, cap - n, " bit %u", res.field_bit);
 	}
 	if (res.progress_valid && (size_t)n < cap)
-		snprintf(dst + n, cap - n, ", progress %u%%", res.progress * 100u / 65536);
+		snprintf(dst + n, cap - n, ", progress %u%%",
+			 res.progress * 100u / 65536);
 }
 
 void *

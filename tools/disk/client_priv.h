@@ -1,7 +1,7 @@
 /*
- * Between the parts of tools/disk. A way in embeds struct disk as its first member. It takes work
- * (a CDB, or when it has no CDBs a request) by submit, and gives it back by disk_work_done: from
- * pump, on the caller's thread.
+ * Between the parts of tools/disk. A way in embeds struct disk as its first member. It
+ * takes work (a CDB, or when it has no CDBs a request) by submit, and gives it back by
+ * disk_work_done: from pump, on the caller's thread.
  */
 #ifndef USERDRIVE_TOOLS_DISK_CLIENT_PRIV_H
 #define USERDRIVE_TOOLS_DISK_CLIENT_PRIV_H
@@ -14,7 +14,8 @@ struct disk_ops {
 	void (*submit)(struct disk *disk, struct disk_cdb *work);
 	/* Waits up to timeout_ms (-1: for ever) for something to come back. */
 	void (*pump)(struct disk *disk, int timeout_ms);
-	int (*reset)(struct disk *disk, enum disk_reset what, struct disk_error *error); /* or NULL */
+	int (*reset)(struct disk *disk, enum disk_reset what,
+		     struct disk_error *error); /* or NULL */
 	void (*close)(struct disk *disk);
 	bool deadlines; /* the front part watches over time; else the system does */
 };
@@ -24,7 +25,8 @@ struct disk {
 	char *target;
 	struct disk_options options;
 	struct disk_geometry geometry;
-	uint32_t transfer_limit; /* bytes the way carries at once; 0: it has no limit of its own */
+	uint32_t transfer_limit; /* bytes the way carries at once; 0: it has no limit of
+				    its own */
 	struct disk_error failure;
 	struct list active; /* struct disk_cdb.link: with the way */
 	struct list done;   /* of requests */
@@ -43,10 +45,12 @@ bool disk_init(struct disk *disk, const struct disk_ops *ops, const char *target
 /* Frees what init made; the way's close ends with it. */
 void disk_fini(struct disk *disk);
 void disk_work_done(struct disk *disk, struct disk_cdb *work);
-/* The connection is of no more use: remembers the first reason and fails all that is active. */
+/* The connection is of no more use: remembers the first reason and fails all that is
+ * active. */
 void disk_fail(struct disk *disk, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Fills error and returns -err. */
-int disk_error_set(struct disk_error *error, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int disk_error_set(struct disk_error *error, int err, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 /* scsi_io.c: block requests as CDBs, and geometry out of them. */
 int disk_cdb_from_req(const struct disk *disk, struct disk_req *req);

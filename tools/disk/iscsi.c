@@ -1,7 +1,7 @@
 /*
- * iscsi:// by libiscsi. Its headers have names that collide with scsi/result.h: neither that nor
- * anything that includes it belongs here. One session, one connection; what ends it is not made
- * good by reconnecting, because a test must see it.
+ * iscsi:// by libiscsi. Its headers have names that collide with scsi/result.h: neither
+ * that nor anything that includes it belongs here. One session, one connection; what ends
+ * it is not made good by reconnecting, because a test must see it.
  */
 #include <errno.h>
 #include <iscsi/iscsi.h>
@@ -57,7 +57,8 @@ clean_error(struct iscsi_disk *d, char *dst, size_t cap)
 			*p = ' ';
 }
 
-/* What a task's callback needs: the work itself may be gone when the connection has failed. */
+/* What a task's callback needs: the work itself may be gone when the connection has
+ * failed. */
 struct iscsi_slot {
 	struct iscsi_disk *d;
 	struct disk_cdb *work;
@@ -72,7 +73,8 @@ slot_free(struct iscsi_slot *slot)
 }
 
 static void
-task_done(struct iscsi_context *context UNUSED, int status, void *data UNUSED, void *private_data)
+task_done(struct iscsi_context *context UNUSED, int status, void *data UNUSED,
+	  void *private_data)
 {
 	struct iscsi_slot *slot = private_data;
 	struct iscsi_disk *d = slot->d;
@@ -85,15 +87,18 @@ task_done(struct iscsi_context *context UNUSED, int status, void *data UNUSED, v
 		return;
 	}
 	if (status < 0 || status > 0xff) { /* SCSI_STATUS_ERROR, _CANCELLED, _TIMEOUT */
-		work->out.err = status == (int)SCSI_STATUS_TIMEOUT ? ETIMEDOUT : ECONNRESET;
+		work->out.err =
+			status == (int)SCSI_STATUS_TIMEOUT ? ETIMEDOUT : ECONNRESET;
 	} else {
 		work->out.status = (uint8_t)status;
 		work->n_done = work->n_data;
 		if (task->residual_status == SCSI_RESIDUAL_UNDERFLOW)
-			work->n_done -= (uint32_t)MIN(task->residual, (size_t)work->n_data);
+			work->n_done -=
+				(uint32_t)MIN(task->residual, (size_t)work->n_data);
 	}
 	/* RFC 7143 11.4.7.2: two bytes of length, then sense data */
-	if (status == SCSI_STATUS_CHECK_CONDITION && task->datain.data && task->datain.size > 2) {
+	if (status == SCSI_STATUS_CHECK_CONDITION && task->datain.data &&
+	    task->datain.size > 2) {
 		n = MIN((size_t)task->datain.size - 2, sizeof(work->out.sense));
 		memcpy(work->out.sense, task->datain.data + 2, n);
 		work->out.n_sense = (uint8_t)n;
@@ -105,14 +110,15 @@ task_done(struct iscsi_context *context UNUSED, int status, void *data UNUSED, v
 static void
 iscsi_disk_submit(struct disk *disk, struct disk_cdb *work)
 {
-	static const int directions[] = {[DISK_NONE] = SCSI_XFER_NONE, [DISK_IN] = SCSI_XFER_READ,
+	static const int directions[] = {[DISK_NONE] = SCSI_XFER_NONE,
+					 [DISK_IN] = SCSI_XFER_READ,
 					 [DISK_OUT] = SCSI_XFER_WRITE};
 	struct iscsi_disk *d = iscsi_of(disk);
 	struct iscsi_data out = {.size = work->n_data, .data = work->data};
 	struct iscsi_slot *slot = calloc(1, sizeof(*slot));
-	struct scsi_task *task = scsi_create_task(work->n_cdb, work->cdb,
-						  work->n_data ? directions[work->direction] : 0,
-						  (int)work->n_data);
+	struct scsi_task *task = scsi_create_task(
+		work->n_cdb, work->cdb, work->n_data ? directions[work->direction] : 0,
+		(int)work->n_data);
 
 	if (!slot || !task) {
 		free(slot);
@@ -126,7 +132,8 @@ iscsi_disk_submit(struct disk *disk, struct disk_cdb *work)
 	if (work->direction == DISK_IN && work->n_data)
 		scsi_task_add_data_in_buffer(task, (int)work->n_data, work->data);
 	if (iscsi_scsi_command_async(d->context, disk->lun, task, task_done,
-				     work->direction == DISK_OUT && work->n_data ? &out : NULL,
+				     work->direction == DISK_OUT && work->n_data ? &out
+										 : NULL,
 				     slot) != 0) {
 		slot_free(slot);
 		work->out.err = ECONNRESET;
@@ -147,7 +154,8 @@ iscsi_disk_pump(struct disk *disk, int timeout_ms)
 		err = service(d, timeout_ms < 0 ? -1 : disk_ms_left(until, timeout_ms));
 		if (err) {
 			clean_error(d, text, sizeof(text));
-			disk_fail(disk, -err, "%s: the session ended: %s", disk->target, text);
+			disk_fail(disk, -err, "%s: the session ended: %s", disk->target,
+				  text);
 			return;
 		}
 	} while (before && disk->n_active == before &&
@@ -159,7 +167,8 @@ tmf_done(struct iscsi_context *context UNUSED, int status, void *data, void *pri
 {
 	struct iscsi_disk *d = private_data;
 
-	d->tmf_response = status == SCSI_STATUS_GOOD && data ? (int)*(uint32_t *)data : -2;
+	d->tmf_response =
+		status == SCSI_STATUS_GOOD && data ? (int)*(uint32_t *)data : -2;
 }
 
 static int
@@ -170,17 +179,20 @@ iscsi_disk_reset(struct disk *disk, enum disk_reset what, struct disk_error *err
 	int rc;
 
 	d->tmf_response = -1;
-	rc = what == DISK_RESET_LUN ?
-		     iscsi_task_mgmt_lun_reset_async(d->context, (uint32_t)disk->lun, tmf_done, d) :
-		     iscsi_task_mgmt_target_warm_reset_async(d->context, tmf_done, d);
+	rc = what == DISK_RESET_LUN
+		     ? iscsi_task_mgmt_lun_reset_async(d->context, (uint32_t)disk->lun,
+						       tmf_done, d)
+		     : iscsi_task_mgmt_target_warm_reset_async(d->context, tmf_done, d);
 	while (rc == 0 && d->tmf_response == -1 && clock_monotonic_ns() < until)
 		rc = service(d, disk_ms_left(until, -1));
 	if (rc || d->tmf_response < 0)
-		return disk_error_set(error, ETIMEDOUT, "%s: the reset was not answered", disk->target);
+		return disk_error_set(error, ETIMEDOUT, "%s: the reset was not answered",
+				      disk->target);
 	if (d->tmf_response)
-		return disk_error_set(error, EOPNOTSUPP,
-				      "%s: the target refused the reset (response %d, RFC 7143 11.6.1)",
-				      disk->target, d->tmf_response);
+		return disk_error_set(
+			error, EOPNOTSUPP,
+			"%s: the target refused the reset (response %d, RFC 7143 11.6.1)",
+			disk->target, d->tmf_response);
 	return 0;
 }
 
@@ -231,7 +243,8 @@ static const struct disk_ops iscsi_ops = {
 };
 
 static void
-connected(struct iscsi_context *context UNUSED, int status, void *data UNUSED, void *private_data)
+connected(struct iscsi_context *context UNUSED, int status, void *data UNUSED,
+	  void *private_data)
 {
 	struct iscsi_disk *d = private_data;
 
@@ -241,19 +254,21 @@ connected(struct iscsi_context *context UNUSED, int status, void *data UNUSED, v
 }
 
 static int
-set_secrets(struct iscsi_disk *d, const struct disk_iscsi_url *u, struct disk_error *error)
+set_secrets(struct iscsi_disk *d, const struct disk_iscsi_url *u,
+	    struct disk_error *error)
 {
 	char secret[256];
 	int err = 0;
 
 	if (*u->user) {
-		err = disk_secret_read(u->secret_file, "USERDRIVE_CHAP_SECRET", secret, error);
+		err = disk_secret_read(u->secret_file, "USERDRIVE_CHAP_SECRET", secret,
+				       error);
 		if (!err)
 			iscsi_set_initiator_username_pwd(d->context, u->user, secret);
 	}
 	if (!err && *u->mutual_user) {
-		err = disk_secret_read(u->mutual_secret_file, "USERDRIVE_CHAP_MUTUAL_SECRET", secret,
-				       error);
+		err = disk_secret_read(u->mutual_secret_file,
+				       "USERDRIVE_CHAP_MUTUAL_SECRET", secret, error);
 		if (!err)
 			iscsi_set_target_username_pwd(d->context, u->mutual_user, secret);
 	}
@@ -265,21 +280,25 @@ set_secrets(struct iscsi_disk *d, const struct disk_iscsi_url *u, struct disk_er
 enum { FIXED_ISID = 0x55d71e };
 
 static int
-iscsi_prepare(struct iscsi_disk *d, const struct disk_iscsi_url *u, struct disk_error *error)
+iscsi_prepare(struct iscsi_disk *d, const struct disk_iscsi_url *u,
+	      struct disk_error *error)
 {
 	const struct disk_options *o = &d->disk.options;
 	char name[256];
 
-	snprintf(name, sizeof(name), "iqn.2026-01.org.userdrive:%s", program_invocation_short_name);
-	d->context = iscsi_create_context(*u->initiator ? u->initiator : o->initiator ? o->initiator : name);
+	snprintf(name, sizeof(name), "iqn.2026-01.org.userdrive:%s",
+		 program_invocation_short_name);
+	d->context = iscsi_create_context(*u->initiator	 ? u->initiator
+					  : o->initiator ? o->initiator
+							 : name);
 	if (!d->context)
 		return disk_error_set(error, ENOMEM, "%s: out of memory", d->disk.target);
 	if (o->fixed_isid)
 		iscsi_set_isid_random(d->context, FIXED_ISID, 0);
 	iscsi_set_targetname(d->context, u->iqn);
 	iscsi_set_session_type(d->context, ISCSI_SESSION_NORMAL);
-	iscsi_set_header_digest(d->context, u->digest ? ISCSI_HEADER_DIGEST_CRC32C :
-							ISCSI_HEADER_DIGEST_NONE);
+	iscsi_set_header_digest(d->context, u->digest ? ISCSI_HEADER_DIGEST_CRC32C
+						      : ISCSI_HEADER_DIGEST_NONE);
 	iscsi_set_noautoreconnect(d->context, 1);
 	iscsi_set_timeout(d->context, 0); /* disk->options has the limits */
 	d->disk.lun = o->lun >= 0 ? o->lun : MAX(u->lun, 0);
@@ -287,7 +306,8 @@ iscsi_prepare(struct iscsi_disk *d, const struct disk_iscsi_url *u, struct disk_
 }
 
 static void
-login_done(struct iscsi_context *context, int status, void *data UNUSED, void *private_data)
+login_done(struct iscsi_context *context, int status, void *data UNUSED,
+	   void *private_data)
 {
 	connected(context, status, NULL, private_data);
 }
@@ -295,7 +315,8 @@ login_done(struct iscsi_context *context, int status, void *data UNUSED, void *p
 static void
 tcp_done(struct iscsi_context *context, int status, void *data UNUSED, void *private_data)
 {
-	if (status != SCSI_STATUS_GOOD || iscsi_login_async(context, login_done, private_data) != 0)
+	if (status != SCSI_STATUS_GOOD ||
+	    iscsi_login_async(context, login_done, private_data) != 0)
 		connected(context, SCSI_STATUS_ERROR, NULL, private_data);
 }
 
@@ -309,7 +330,8 @@ iscsi_connect(struct iscsi_disk *d, const char *portal, struct disk_error *error
 	rc = iscsi_connect_async(d->context, portal, tcp_done, d);
 	while (rc == 0 && d->connect_status == -1) {
 		if (clock_monotonic_ns() >= until)
-			return disk_error_set(error, ETIMEDOUT, "%s: %s did not complete the login in time",
+			return disk_error_set(error, ETIMEDOUT,
+					      "%s: %s did not complete the login in time",
 					      d->disk.target, portal);
 		rc = service(d, disk_ms_left(until, -1));
 	}
@@ -318,13 +340,13 @@ iscsi_connect(struct iscsi_disk *d, const char *portal, struct disk_error *error
 		return 0;
 	if (!*d->reason)
 		clean_error(d, d->reason, sizeof(d->reason));
-	return disk_error_set(error, ECONNREFUSED, "%s: no session with %s: %s", d->disk.target, portal,
-			      d->reason);
+	return disk_error_set(error, ECONNREFUSED, "%s: no session with %s: %s",
+			      d->disk.target, portal, d->reason);
 }
 
 int
-disk_open_iscsi(const char *target, const struct disk_options *options, struct disk_error *error,
-		struct disk **ret_disk)
+disk_open_iscsi(const char *target, const struct disk_options *options,
+		struct disk_error *error, struct disk **ret_disk)
 {
 	struct disk_iscsi_url url;
 	struct iscsi_disk *d;

@@ -51,7 +51,8 @@ parse_option(const char *s, size_t n, struct disk_iscsi_url *u, struct disk_erro
 	} options[] = {
 		{"secret-file", u->secret_file, sizeof(u->secret_file)},
 		{"mutual-user", u->mutual_user, sizeof(u->mutual_user)},
-		{"mutual-secret-file", u->mutual_secret_file, sizeof(u->mutual_secret_file)},
+		{"mutual-secret-file", u->mutual_secret_file,
+		 sizeof(u->mutual_secret_file)},
 		{"initiator", u->initiator, sizeof(u->initiator)},
 		{"digest", digest, sizeof(digest)},
 	};
@@ -62,14 +63,17 @@ parse_option(const char *s, size_t n, struct disk_iscsi_url *u, struct disk_erro
 		if (n <= k || strncmp(s, options[i].name, k) != 0 || s[k] != '=')
 			continue;
 		if (!decode(s + k + 1, n - k - 1, options[i].dst, options[i].cap))
-			return disk_error_set(error, EINVAL, "the URL's option %s has no usable value",
+			return disk_error_set(error, EINVAL,
+					      "the URL's option %s has no usable value",
 					      options[i].name);
 		u->digest |= strcmp(digest, "crc32c") == 0;
 		if (!*digest || u->digest || strcmp(digest, "none") == 0)
 			return 0;
-		return disk_error_set(error, EINVAL, "the URL's digest is 'none' or 'crc32c'");
+		return disk_error_set(error, EINVAL,
+				      "the URL's digest is 'none' or 'crc32c'");
 	}
-	return disk_error_set(error, EINVAL, "the URL has an option that is not secret-file, "
+	return disk_error_set(error, EINVAL,
+			      "the URL has an option that is not secret-file, "
 			      "mutual-user, mutual-secret-file, initiator or digest");
 }
 
@@ -116,7 +120,8 @@ parse_portal(const char *s, size_t n, char *dst, size_t cap)
 	if (!bracket)
 		return false;
 	colon = strchr(bracket, ':');
-	if (colon && !colon[1 + strspn(colon + 1, "0123456789")] && colon[1] && colon != host)
+	if (colon && !colon[1 + strspn(colon + 1, "0123456789")] && colon[1] &&
+	    colon != host)
 		snprintf(dst, cap, "%s", host);
 	else if (!colon)
 		snprintf(dst, cap, "%s:3260", host);
@@ -139,10 +144,13 @@ disk_iscsi_url_parse(const char *url, struct disk_iscsi_url *u, struct disk_erro
 	slash = memchr(s, '/', (size_t)(query - s));
 	if (at && (!slash || at < slash)) {
 		if (memchr(s, '%', (size_t)(at - s)) || memchr(s, ':', (size_t)(at - s)))
-			return disk_error_set(error, EINVAL, "a secret does not belong into the URL: write "
-					      "iscsi://USER@HOST/IQN/LUN?secret-file=PATH");
+			return disk_error_set(
+				error, EINVAL,
+				"a secret does not belong into the URL: write "
+				"iscsi://USER@HOST/IQN/LUN?secret-file=PATH");
 		if (!decode(s, (size_t)(at - s), u->user, sizeof(u->user)) || !*u->user)
-			return disk_error_set(error, EINVAL, "the URL's user is empty or too long");
+			return disk_error_set(error, EINVAL,
+					      "the URL's user is empty or too long");
 		s = at + 1;
 	}
 	if (!slash || !parse_portal(s, (size_t)(slash - s), u->portal, sizeof(u->portal)))
@@ -152,15 +160,18 @@ disk_iscsi_url_parse(const char *url, struct disk_iscsi_url *u, struct disk_erro
 	n = (size_t)(query - s);
 	slash = memrchr(s, '/', n);
 	if (slash && parse_lun(slash + 1, (size_t)(query - slash - 1), &u->lun) != 0)
-		return disk_error_set(error, EINVAL, "the URL's LUN is not a number of 0 to 16383");
+		return disk_error_set(error, EINVAL,
+				      "the URL's LUN is not a number of 0 to 16383");
 	n = slash ? (size_t)(slash - s) : n;
 	if (!n || !decode(s, n, u->iqn, sizeof(u->iqn)))
-		return disk_error_set(error, EINVAL, "the URL's target name is empty or too long");
+		return disk_error_set(error, EINVAL,
+				      "the URL's target name is empty or too long");
 	return parse_options(*query ? query + 1 : query, u, error);
 }
 
 int
-disk_secret_read(const char *file, const char *variable, char dst[256], struct disk_error *error)
+disk_secret_read(const char *file, const char *variable, char dst[256],
+		 struct disk_error *error)
 {
 	const char *value = getenv(variable);
 	CLEANUP(close_fd) int fd = -1;
@@ -168,17 +179,21 @@ disk_secret_read(const char *file, const char *variable, char dst[256], struct d
 
 	if (!*file) {
 		if (!value || !*value || strlen(value) > 255)
-			return disk_error_set(error, ENOENT, "the user's secret is not there: add "
-					      "?secret-file=PATH to the URL, or set %s", variable);
+			return disk_error_set(error, ENOENT,
+					      "the user's secret is not there: add "
+					      "?secret-file=PATH to the URL, or set %s",
+					      variable);
 		strcpy(dst, value);
 		return 0;
 	}
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, dst, 255);
 	if (n < 0)
-		return disk_error_set(error, errno, "the secret file %s: %s", file, strerror(errno));
+		return disk_error_set(error, errno, "the secret file %s: %s", file,
+				      strerror(errno));
 	dst[n] = '\0';
 	dst[strcspn(dst, "\r\n")] = '\0';
-	return *dst ? 0 : disk_error_set(error, EINVAL, "the secret file %s has an empty first line",
-					 file);
+	return *dst ? 0
+		    : disk_error_set(error, EINVAL,
+				     "the secret file %s has an empty first line", file);
 }

@@ -1,7 +1,7 @@
 /*
- * \\.\pipe\NAME\T: the sockets of the local door, RUNTIME/pipe/NAME/T with WinSpd's messages and
- * T.cdb beside it with CDBs. Each message has its length in front. What differs between the two is
- * a codec.
+ * \\.\pipe\NAME\T: the sockets of the local door, RUNTIME/pipe/NAME/T with WinSpd's
+ * messages and T.cdb beside it with CDBs. Each message has its length in front. What
+ * differs between the two is a codec.
  */
 #include <errno.h>
 #include <limits.h>
@@ -27,7 +27,7 @@ pipe_of(struct disk *disk)
 struct disk_cdb *
 pipe_find(struct pipe_disk *p, uint64_t id)
 {
-	list_for_each(pos, &p->disk.active) {
+	list_for_each (pos, &p->disk.active) {
 		struct disk_cdb *work = list_entry(pos, struct disk_cdb, link);
 
 		if (work->id == id && work != p->sending)
@@ -45,7 +45,7 @@ pipe_submit(struct disk *disk, struct disk_cdb *work)
 static struct disk_cdb *
 first_unsent(struct pipe_disk *p)
 {
-	list_for_each(pos, &p->disk.active) {
+	list_for_each (pos, &p->disk.active) {
 		struct disk_cdb *work = list_entry(pos, struct disk_cdb, link);
 
 		if (work->way)
@@ -123,8 +123,10 @@ take_messages(struct pipe_disk *p)
 		uint32_t n = get_le32(p->rx + at);
 
 		if (n > p->cap_rx - 4) {
-			disk_fail(&p->disk, EPROTO, "%s: the peer announced a message of %u bytes; %zu is "
-				  "the most there can be", p->disk.target, n, p->cap_rx - 4);
+			disk_fail(&p->disk, EPROTO,
+				  "%s: the peer announced a message of %u bytes; %zu is "
+				  "the most there can be",
+				  p->disk.target, n, p->cap_rx - 4);
 			return -EPROTO;
 		}
 		if (p->n_rx - at - 4 < n)
@@ -145,9 +147,11 @@ receive_some(struct pipe_disk *p)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (n == 0) {
-		disk_fail(&p->disk, ECONNRESET, "%s: the unit closed the connection%s", p->disk.target,
-			  p->n_rx ? " in the middle of a message" :
-			  p->disk.n_active ? " before it had answered" : "");
+		disk_fail(&p->disk, ECONNRESET, "%s: the unit closed the connection%s",
+			  p->disk.target,
+			  p->n_rx	     ? " in the middle of a message"
+			  : p->disk.n_active ? " before it had answered"
+					     : "");
 		return -ECONNRESET;
 	}
 	p->n_rx += (size_t)n;
@@ -223,8 +227,8 @@ pipe_send_greeting(struct pipe_disk *p)
 	n = send(p->fd, p->head, p->n_head, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == (ssize_t)p->n_head)
 		return 0;
-	disk_fail(&p->disk, n < 0 ? errno : EIO, "%s: greeting the unit: %s", p->disk.target,
-		  n < 0 ? strerror(errno) : "only part of it was taken");
+	disk_fail(&p->disk, n < 0 ? errno : EIO, "%s: greeting the unit: %s",
+		  p->disk.target, n < 0 ? strerror(errno) : "only part of it was taken");
 	return -p->disk.failure.err;
 }
 
@@ -238,7 +242,9 @@ pipe_wait(struct pipe_disk *p, bool (*done)(struct pipe_disk *p), unsigned ms)
 		err = turn(p, disk_ms_left(until, -1));
 	if (!err && !done(p)) {
 		err = -ETIMEDOUT;
-		disk_fail(&p->disk, ETIMEDOUT, "%s: the unit sent no greeting within %u ms; another client may hold it",
+		disk_fail(&p->disk, ETIMEDOUT,
+			  "%s: the unit sent no greeting within %u ms; another client "
+			  "may hold it",
 			  p->disk.target, ms);
 	}
 	if (err && !p->disk.failure.err)
@@ -261,7 +267,8 @@ pipe_reserve(struct pipe_disk *p, size_t max_message)
 	return 0;
 }
 
-/* \\.\pipe\NAME[\T][.cdb] -> the socket's path. A name is one component: no way out of the folder. */
+/* \\.\pipe\NAME[\T][.cdb] -> the socket's path. A name is one component: no way out of
+ * the folder. */
 static int
 socket_path(const char *target, bool cdbs, char *dst, size_t cap, bool *ret_cdbs,
 	    struct disk_error *error)
@@ -284,14 +291,19 @@ socket_path(const char *target, bool cdbs, char *dst, size_t cap, bool *ret_cdbs
 		*index++ = '\0';
 	if (!*name || name[0] == '.' || strpbrk(name, "/\\") ||
 	    (index && (!*index || index[strspn(index, "0123456789")])))
-		return disk_error_set(error, EINVAL, "%s: not the form \\\\.\\pipe\\NAME\\T, T being the "
-				      "number of the unit in its program (0)", target);
+		return disk_error_set(
+			error, EINVAL,
+			"%s: not the form \\\\.\\pipe\\NAME\\T, T being the "
+			"number of the unit in its program (0)",
+			target);
 	err = runtime_dir(dir, sizeof(dir));
 	if (err)
-		return disk_error_set(error, -err, "the runtime directory: %s", strerror(-err));
+		return disk_error_set(error, -err, "the runtime directory: %s",
+				      strerror(-err));
 	if ((size_t)snprintf(dst, cap, "%s/pipe/%s/%s%s", dir, name, index ? index : "0",
 			     *ret_cdbs ? ".cdb" : "") >= cap)
-		return disk_error_set(error, ENAMETOOLONG, "%s: the path of its socket is too long", target);
+		return disk_error_set(error, ENAMETOOLONG,
+				      "%s: the path of its socket is too long", target);
 	return 0;
 }
 
@@ -302,21 +314,25 @@ pipe_connect(struct pipe_disk *p, const char *path, struct disk_error *error)
 	int err;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return disk_error_set(error, ENAMETOOLONG, "%s: longer than a socket's path can be", path);
+		return disk_error_set(error, ENAMETOOLONG,
+				      "%s: longer than a socket's path can be", path);
 	strcpy(address.sun_path, path);
 	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (p->fd >= 0 && connect(p->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+	if (p->fd >= 0 &&
+	    connect(p->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return 0;
 	err = errno;
 	if (err == ENOENT || err == ECONNREFUSED)
-		return disk_error_set(error, err, "%s: no program serves it (looked at %s)",
+		return disk_error_set(error, err,
+				      "%s: no program serves it (looked at %s)",
 				      p->disk.target, path);
-	return disk_error_set(error, err, "%s: %s: %s", p->disk.target, path, strerror(err));
+	return disk_error_set(error, err, "%s: %s: %s", p->disk.target, path,
+			      strerror(err));
 }
 
 int
-disk_open_pipe(const char *target, const struct disk_options *options, struct disk_error *error,
-	       struct disk **ret_disk)
+disk_open_pipe(const char *target, const struct disk_options *options,
+	       struct disk_error *error, struct disk **ret_disk)
 {
 	struct pipe_disk *p;
 	char path[PATH_MAX];

@@ -1,6 +1,7 @@
 /*
- * CDBs on the local door's socket T.cdb, transport/local/protocol.h. Task management travels as a
- * CDB of no bytes whose first byte is the function, so that one queue serves both.
+ * CDBs on the local door's socket T.cdb, transport/local/protocol.h. Task management
+ * travels as a CDB of no bytes whose first byte is the function, so that one queue serves
+ * both.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,19 +17,23 @@ decode_hello(struct pipe_disk *p, const uint8_t *m, size_t size)
 	struct local_cdb_hello hello;
 
 	if (!local_cdb_hello_decode(m, size, &hello)) {
-		disk_fail(&p->disk, EPROTO, "%s: who answers there is no unit (its greeting has %zu bytes)",
+		disk_fail(&p->disk, EPROTO,
+			  "%s: who answers there is no unit (its greeting has %zu bytes)",
 			  p->disk.target, size);
 		return -EPROTO;
 	}
 	if (hello.version != LOCAL_CDB_VERSION || hello.limit < 512) {
-		disk_fail(&p->disk, EPROTO, "%s: the unit speaks version %u of the protocol with a limit of "
-			  "%u bytes; this program speaks version %d", p->disk.target, hello.version,
-			  hello.limit, LOCAL_CDB_VERSION);
+		disk_fail(
+			&p->disk, EPROTO,
+			"%s: the unit speaks version %u of the protocol with a limit of "
+			"%u bytes; this program speaks version %d",
+			p->disk.target, hello.version, hello.limit, LOCAL_CDB_VERSION);
 		return -EPROTO;
 	}
 	p->disk.transfer_limit = MIN(hello.limit, (uint32_t)DISK_TRANSFER_MAX);
 	p->greeted = true;
-	return pipe_reserve(p, LOCAL_CDB_ANSWER_SIZE + 256 + (size_t)p->disk.transfer_limit);
+	return pipe_reserve(p,
+			    LOCAL_CDB_ANSWER_SIZE + 256 + (size_t)p->disk.transfer_limit);
 }
 
 static void
@@ -58,7 +63,8 @@ decode(struct pipe_disk *p, const uint8_t *m, size_t size)
 		return decode_hello(p, m, size);
 	work = local_cdb_answer_decode(m, size, &a) ? pipe_find(p, a.tag) : NULL;
 	if (!work || a.n_data > (work->direction == DISK_IN ? work->n_data : 0)) {
-		disk_fail(&p->disk, EPROTO, "%s: the unit answered what was not asked (%zu bytes)",
+		disk_fail(&p->disk, EPROTO,
+			  "%s: the unit answered what was not asked (%zu bytes)",
 			  p->disk.target, size);
 		return -EPROTO;
 	}
@@ -70,7 +76,8 @@ decode(struct pipe_disk *p, const uint8_t *m, size_t size)
 static int
 encode(struct pipe_disk *p, struct disk_cdb *work)
 {
-	static const uint8_t directions[] = {[DISK_NONE] = SCSI_DATA_NONE, [DISK_IN] = SCSI_DATA_IN,
+	static const uint8_t directions[] = {[DISK_NONE] = SCSI_DATA_NONE,
+					     [DISK_IN] = SCSI_DATA_IN,
 					     [DISK_OUT] = SCSI_DATA_OUT};
 	struct local_cdb_request r = {
 		.type = work->n_cdb ? LOCAL_CDB_COMMAND : LOCAL_CDB_MANAGEMENT,
@@ -99,7 +106,8 @@ greeted(struct pipe_disk *p)
 	return p->greeted;
 }
 
-/* A number that is the same for the same name; never 0, which asks for one to be made up. */
+/* A number that is the same for the same name; never 0, which asks for one to be made up.
+ */
 static uint64_t
 identity(const char *name)
 {
@@ -132,16 +140,20 @@ begin(struct pipe_disk *p)
 int
 pipe_cdb_reset(struct disk *disk, enum disk_reset what, struct disk_error *error)
 {
-	struct disk_cdb c = {.cdb = {what == DISK_RESET_LUN ? SCSI_TMF_LU_RESET : SCSI_TMF_TARGET_RESET}};
+	struct disk_cdb c = {.cdb = {what == DISK_RESET_LUN ? SCSI_TMF_LU_RESET
+							    : SCSI_TMF_TARGET_RESET}};
 	int err = disk_execute(disk, &c);
 
 	if (err)
-		return disk_error_set(error, -err, "%s", disk->failure.err ? disk->failure.text :
-									    strerror(-err));
+		return disk_error_set(error, -err, "%s",
+				      disk->failure.err ? disk->failure.text
+							: strerror(-err));
 	if (c.out.status != SCSI_TMF_COMPLETE)
-		return disk_error_set(error, EOPNOTSUPP, "%s: the unit refused the reset (response %u)",
+		return disk_error_set(error, EOPNOTSUPP,
+				      "%s: the unit refused the reset (response %u)",
 				      disk->target, c.out.status);
 	return 0;
 }
 
-const struct pipe_codec pipe_codec_cdb = {.begin = begin, .encode = encode, .decode = decode};
+const struct pipe_codec pipe_codec_cdb = {
+	.begin = begin, .encode = encode, .decode = decode};

@@ -1,7 +1,7 @@
 /*
- * WinSpd's messages (its pipe protocol): 128 bytes of parameters from the unit, then requests of 48
- * bytes with data behind them, answered by 48 bytes with data behind them, in any order. Little
- * endian.
+ * WinSpd's messages (its pipe protocol): 128 bytes of parameters from the unit, then
+ * requests of 48 bytes with data behind them, answered by 48 bytes with data behind them,
+ * in any order. Little endian.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +24,8 @@ decode_params(struct pipe_disk *p, const uint8_t *m, size_t size)
 	uint32_t flags;
 
 	if (size < PARAMS_SIZE) {
-		disk_fail(&p->disk, EPROTO, "%s: the unit's parameters are %zu bytes instead of %d",
+		disk_fail(&p->disk, EPROTO,
+			  "%s: the unit's parameters are %zu bytes instead of %d",
 			  p->disk.target, size, PARAMS_SIZE);
 		return -EPROTO;
 	}
@@ -37,11 +38,13 @@ decode_params(struct pipe_disk *p, const uint8_t *m, size_t size)
 	g->unmap_supported = flags & PARAMS_UNMAP;
 	g->max_transfer = get_le32(m + 56);
 	g->fua = true;
-	if (!g->n_blocks || g->block_length < 16 || g->block_length > 1 << 20 || !g->max_transfer ||
-	    g->max_transfer % g->block_length) {
-		disk_fail(&p->disk, EPROTO, "%s: the unit's parameters make no sense: %llu blocks of %u "
-			  "bytes, transfers of %u bytes", p->disk.target,
-			  (unsigned long long)g->n_blocks, g->block_length, g->max_transfer);
+	if (!g->n_blocks || g->block_length < 16 || g->block_length > 1 << 20 ||
+	    !g->max_transfer || g->max_transfer % g->block_length) {
+		disk_fail(&p->disk, EPROTO,
+			  "%s: the unit's parameters make no sense: %llu blocks of %u "
+			  "bytes, transfers of %u bytes",
+			  p->disk.target, (unsigned long long)g->n_blocks,
+			  g->block_length, g->max_transfer);
 		return -EPROTO;
 	}
 	if (g->max_transfer > DISK_TRANSFER_MAX)
@@ -65,7 +68,8 @@ decode_status(const uint8_t *s, struct disk_outcome *out)
 	out->sense[7] = 10;
 	out->sense[12] = s[2];
 	out->sense[13] = s[3];
-	if (get_le32(s + 28) & STATUS_INFORMATION_VALID && get_le64(s + 8) <= UINT32_MAX) {
+	if (get_le32(s + 28) & STATUS_INFORMATION_VALID &&
+	    get_le64(s + 8) <= UINT32_MAX) {
 		out->sense[0] |= 0x80;
 		put_be32(out->sense + 3, (uint32_t)get_le64(s + 8));
 	}
@@ -81,9 +85,12 @@ decode(struct pipe_disk *p, const uint8_t *m, size_t size)
 		return decode_params(p, m, size);
 	work = size < SLOT_SIZE ? NULL : pipe_find(p, get_le64(m));
 	if (!work || m[8] != work->req->kind) {
-		disk_fail(&p->disk, EPROTO, "%s: the unit answered what was not asked (%zu bytes, hint "
-			  "%llu, kind %u)", p->disk.target, size,
-			  size < 16 ? 0ull : (unsigned long long)get_le64(m), size < 16 ? 0 : m[8]);
+		disk_fail(&p->disk, EPROTO,
+			  "%s: the unit answered what was not asked (%zu bytes, hint "
+			  "%llu, kind %u)",
+			  p->disk.target, size,
+			  size < 16 ? 0ull : (unsigned long long)get_le64(m),
+			  size < 16 ? 0 : m[8]);
 		return -EPROTO;
 	}
 	req = work->req;
@@ -156,4 +163,5 @@ begin(struct pipe_disk *p)
 	return err ? err : pipe_wait(p, greeted, p->disk.options.connect_ms);
 }
 
-const struct pipe_codec pipe_codec_message = {.begin = begin, .encode = encode, .decode = decode};
+const struct pipe_codec pipe_codec_message = {
+	.begin = begin, .encode = encode, .decode = decode};

@@ -13,7 +13,8 @@ struct pipe_codec {
 	int (*begin)(struct pipe_disk *p);
 	/* Fills head from byte 4 on, n_head, out_data and n_out_data. */
 	int (*encode)(struct pipe_disk *p, struct disk_cdb *work);
-	/* One message without its length; -errno after disk_fail: the connection is of no more use. */
+	/* One message without its length; -errno after disk_fail: the connection is of no
+	 * more use. */
 	int (*decode)(struct pipe_disk *p, const uint8_t *message, size_t size);
 };
 extern const struct pipe_codec pipe_codec_message, pipe_codec_cdb;
@@ -22,7 +23,7 @@ struct pipe_disk {
 	struct disk disk;
 	const struct pipe_codec *codec;
 	int fd;
-	struct disk_cdb *sending; /* partly sent, or NULL */
+	struct disk_cdb *sending;    /* partly sent, or NULL */
 	uint8_t head[PIPE_HEAD_MAX]; /* with the length in front */
 	size_t n_head, n_sent;
 	const void *out_data;
@@ -36,7 +37,8 @@ struct pipe_disk {
 struct disk_cdb *pipe_find(struct pipe_disk *p, uint64_t id);
 /* Room for messages of that size. */
 NODISCARD int pipe_reserve(struct pipe_disk *p, size_t max_message);
-/* Sends what head holds, before there is a queue. The socket of a new connection takes it at once. */
+/* Sends what head holds, before there is a queue. The socket of a new connection takes it
+ * at once. */
 int pipe_send_greeting(struct pipe_disk *p);
 /* Turns until done says so; 0, or -errno after disk_fail. */
 int pipe_wait(struct pipe_disk *p, bool (*done)(struct pipe_disk *p), unsigned ms);

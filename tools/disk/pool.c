@@ -1,6 +1,6 @@
 /*
- * Threads for ways in whose system calls block. Lock order: the pool's lock alone. The caller's
- * thread reads `back`; workers read `todo`.
+ * Threads for ways in whose system calls block. Lock order: the pool's lock alone. The
+ * caller's thread reads `back`; workers read `todo`.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -63,9 +63,11 @@ worker(void *arg)
 
 int
 disk_pool_create(struct disk *disk, unsigned n_threads,
-		 void (*run)(struct disk *disk, struct disk_cdb *work), struct disk_pool **ret_pool)
+		 void (*run)(struct disk *disk, struct disk_cdb *work),
+		 struct disk_pool **ret_pool)
 {
-	struct disk_pool *pool = calloc(1, sizeof(*pool) + n_threads * sizeof(pool->threads[0]));
+	struct disk_pool *pool =
+		calloc(1, sizeof(*pool) + n_threads * sizeof(pool->threads[0]));
 
 	if (!pool)
 		return -ENOMEM;

@@ -1,4 +1,5 @@
-/* Block requests as CDBs, and the geometry of a unit out of what its commands answer (SBC-3, SPC-4). */
+/* Block requests as CDBs, and the geometry of a unit out of what its commands answer
+ * (SBC-3, SPC-4). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ unmap_from_req(struct disk_req *req)
 int
 disk_cdb_from_req(const struct disk *disk, struct disk_req *req)
 {
-	static const uint8_t opcodes[] = {[DISK_READ] = 0x88, [DISK_WRITE] = 0x8a, [DISK_FLUSH] = 0x91};
+	static const uint8_t opcodes[] = {
+		[DISK_READ] = 0x88, [DISK_WRITE] = 0x8a, [DISK_FLUSH] = 0x91};
 	struct disk_cdb *w = &req->work;
 
 	if (req->kind == DISK_UNMAP)
@@ -65,7 +67,9 @@ static int
 ask(struct disk *disk, const uint8_t *cdb, unsigned n_cdb, void *data, uint32_t size,
     struct disk_outcome *ret_out, uint32_t *ret_n)
 {
-	struct disk_cdb c = {.n_cdb = (uint8_t)n_cdb, .data = data, .n_data = size,
+	struct disk_cdb c = {.n_cdb = (uint8_t)n_cdb,
+			     .data = data,
+			     .n_data = size,
 			     .direction = size ? DISK_IN : DISK_NONE,
 			     .timeout_ms = disk->options.connect_ms};
 	int err;
@@ -93,7 +97,8 @@ clear_attentions(struct disk *disk)
 		err = ask(disk, test_unit_ready, 6, &none, 0, &out, &n);
 		if (err || out.status != SCSI_CHECK_CONDITION)
 			return err;
-		if (!scsi_sense_parse(out.sense, out.n_sense, &res) || res.key != SCSI_KEY_UNIT_ATTENTION)
+		if (!scsi_sense_parse(out.sense, out.n_sense, &res) ||
+		    res.key != SCSI_KEY_UNIT_ATTENTION)
 			return 0;
 	}
 	return 0;
@@ -140,10 +145,12 @@ read_capacity(struct disk *disk, struct disk_error *error)
 		return 0;
 	}
 	if (!err && disk_good(&out))
-		return disk_error_set(error, EPROTO, "%s: READ CAPACITY returned %u bytes", disk->target,
+		return disk_error_set(error, EPROTO,
+				      "%s: READ CAPACITY returned %u bytes", disk->target,
 				      n);
 	disk_outcome_format(disk, &out, text, sizeof(text));
-	return disk_error_set(error, err ? -err : EIO, "%s: READ CAPACITY: %s", disk->target, text);
+	return disk_error_set(error, err ? -err : EIO, "%s: READ CAPACITY: %s",
+			      disk->target, text);
 }
 
 static int
@@ -195,13 +202,15 @@ disk_read_geometry(struct disk *disk, struct disk_error *error)
 		if (err)
 			return err;
 		if (g->block_length < 16 || g->block_length > 1 << 20)
-			return disk_error_set(error, EPROTO, "%s: blocks of %u bytes are not to be had",
+			return disk_error_set(error, EPROTO,
+					      "%s: blocks of %u bytes are not to be had",
 					      disk->target, g->block_length);
 		err = read_limits(disk);
 	}
 	if (err)
-		return disk_error_set(error, -err, "%s", disk->failure.err ? disk->failure.text :
-									    strerror(-err));
+		return disk_error_set(error, -err, "%s",
+				      disk->failure.err ? disk->failure.text
+							: strerror(-err));
 	if (!g->max_transfer)
 		g->max_transfer = 1 << 20;
 	if (disk->transfer_limit)

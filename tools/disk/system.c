@@ -1,6 +1,6 @@
 /*
- * Ways in by way of this system: SCSI generic nodes and SCSI disks with CDBs (SG_IO); other block
- * devices and plain files with block requests.
+ * Ways in by way of this system: SCSI generic nodes and SCSI disks with CDBs (SG_IO);
+ * other block devices and plain files with block requests.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,8 @@ system_close(struct disk *disk)
 static void
 sg_run(struct disk *disk, struct disk_cdb *w)
 {
-	static const int directions[] = {[DISK_NONE] = SG_DXFER_NONE, [DISK_IN] = SG_DXFER_FROM_DEV,
+	static const int directions[] = {[DISK_NONE] = SG_DXFER_NONE,
+					 [DISK_IN] = SG_DXFER_FROM_DEV,
 					 [DISK_OUT] = SG_DXFER_TO_DEV};
 	struct sg_io_hdr h = {
 		.interface_id = 'S',
@@ -77,9 +78,11 @@ sg_run(struct disk *disk, struct disk_cdb *w)
 	}
 	w->out.status = h.status;
 	w->out.n_sense = h.sb_len_wr;
-	w->n_done = h.resid > 0 && (unsigned)h.resid <= w->n_data ? w->n_data - (unsigned)h.resid :
-								    w->n_data;
-	/* <scsi/sg.h>: host byte 3 is DID_TIME_OUT; driver byte 8 says that there is sense. */
+	w->n_done = h.resid > 0 && (unsigned)h.resid <= w->n_data
+			    ? w->n_data - (unsigned)h.resid
+			    : w->n_data;
+	/* <scsi/sg.h>: host byte 3 is DID_TIME_OUT; driver byte 8 says that there is
+	 * sense. */
 	if (h.host_status)
 		w->out.err = h.host_status == 3 ? ETIMEDOUT : EIO;
 	else if (h.driver_status & 0x08 && !h.status)
@@ -96,7 +99,8 @@ sg_bus_reset(struct disk *disk, enum disk_reset what, struct disk_error *error)
 
 	how |= RESET_NO_ESCALATE;
 	if (ioctl(system_of(disk)->fd, SG_SCSI_RESET, &how) < 0)
-		return disk_error_set(error, errno, "%s: reset: %s", disk->target, strerror(errno));
+		return disk_error_set(error, errno, "%s: reset: %s", disk->target,
+				      strerror(errno));
 	return 0;
 }
 
@@ -121,8 +125,9 @@ transfer(struct system_disk *s, const struct disk_req *req)
 	while (done < size) {
 		struct iovec iov = {(char *)req->data + done, size - done};
 
-		n = req->kind == DISK_READ ? preadv(s->fd, &iov, 1, at + (off_t)done) :
-					     pwritev2(s->fd, &iov, 1, at + (off_t)done, flags);
+		n = req->kind == DISK_READ
+			    ? preadv(s->fd, &iov, 1, at + (off_t)done)
+			    : pwritev2(s->fd, &iov, 1, at + (off_t)done, flags);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -144,8 +149,9 @@ discard(struct system_disk *s, const struct disk_req *req)
 
 		if (!range[1])
 			continue;
-		rc = s->is_block ? ioctl(s->fd, BLKDISCARD, range) :
-				   fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		rc = s->is_block ? ioctl(s->fd, BLKDISCARD, range)
+				 : fallocate(s->fd,
+					     FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 					     (off_t)range[0], (off_t)range[1]);
 		if (rc < 0)
 			return errno;
@@ -211,8 +217,8 @@ block_can_discard(dev_t dev)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		CLEANUP(close_fd) int fd = -1;
 
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/discard_max_bytes", major(dev),
-			 minor(dev), places[i]);
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/discard_max_bytes",
+			 major(dev), minor(dev), places[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
 			return strtoull(text, NULL, 10) > 0;
@@ -234,10 +240,12 @@ block_geometry(struct system_disk *s, struct disk_error *error)
 	int length = 0, read_only = 0;
 	uint64_t size = 0;
 
-	if (ioctl(s->fd, BLKSSZGET, &length) < 0 || ioctl(s->fd, BLKGETSIZE64, &size) < 0 ||
+	if (ioctl(s->fd, BLKSSZGET, &length) < 0 ||
+	    ioctl(s->fd, BLKGETSIZE64, &size) < 0 ||
 	    ioctl(s->fd, BLKROGET, &read_only) < 0 || length < 512)
-		return disk_error_set(error, errno ? errno : EIO, "%s: its size cannot be had: %s",
-				      s->disk.target, strerror(errno));
+		return disk_error_set(error, errno ? errno : EIO,
+				      "%s: its size cannot be had: %s", s->disk.target,
+				      strerror(errno));
 	g->block_length = (uint32_t)length;
 	g->n_blocks = size / g->block_length;
 	g->write_protected = read_only;
@@ -249,14 +257,17 @@ file_geometry(struct system_disk *s, uint64_t size, struct disk_error *error)
 {
 	struct disk_geometry *g = &s->disk.geometry;
 
-	g->block_length = s->disk.options.block_length ? s->disk.options.block_length : 512;
+	g->block_length =
+		s->disk.options.block_length ? s->disk.options.block_length : 512;
 	g->n_blocks = size / g->block_length;
 	g->unmap_zeroes = true;
 	if (g->n_blocks)
 		return 0;
-	return disk_error_set(error, EINVAL, "%s: a file of %llu bytes has no block of %u bytes; make "
-			      "it longer: truncate -s 64M %s", s->disk.target,
-			      (unsigned long long)size, g->block_length, s->disk.target);
+	return disk_error_set(error, EINVAL,
+			      "%s: a file of %llu bytes has no block of %u bytes; make "
+			      "it longer: truncate -s 64M %s",
+			      s->disk.target, (unsigned long long)size, g->block_length,
+			      s->disk.target);
 }
 
 static int
@@ -268,7 +279,8 @@ find_way(struct system_disk *s, const struct stat *st, const struct disk_ops **r
 	if (S_ISREG(st->st_mode)) {
 		*ret_ops = &file_ops;
 	} else if (S_ISCHR(st->st_mode) || (s->is_block && s->disk.options.cdbs)) {
-		bool is_sg = ioctl(s->fd, SG_GET_VERSION_NUM, &version) == 0 && version >= 30000;
+		bool is_sg = ioctl(s->fd, SG_GET_VERSION_NUM, &version) == 0 &&
+			     version >= 30000;
 
 		if (!is_sg && !s->is_block)
 			return -ENOTBLK;
@@ -290,17 +302,21 @@ system_prepare(struct system_disk *s, struct disk_error *error)
 	int err, flags;
 
 	if (fstat(s->fd, &st) < 0)
-		return disk_error_set(error, errno, "%s: %s", disk->target, strerror(errno));
+		return disk_error_set(error, errno, "%s: %s", disk->target,
+				      strerror(errno));
 	err = find_way(s, &st, &disk->ops);
 	if (err)
-		return disk_error_set(error, -err, "%s: neither a disk nor a file that can be one: %s",
+		return disk_error_set(error, -err,
+				      "%s: neither a disk nor a file that can be one: %s",
 				      disk->target, strerror(-err));
 	if (disk->ops == &sg_ops) {
 		err = disk_pool_create(disk, disk->options.depth, sg_run, &s->pool);
-		return err ? disk_error_set(error, -err, "%s: threads: %s", disk->target, strerror(-err)) :
-			     disk_read_geometry(disk, error);
+		return err ? disk_error_set(error, -err, "%s: threads: %s", disk->target,
+					    strerror(-err))
+			   : disk_read_geometry(disk, error);
 	}
-	err = s->is_block ? block_geometry(s, error) : file_geometry(s, (uint64_t)st.st_size, error);
+	err = s->is_block ? block_geometry(s, error)
+			  : file_geometry(s, (uint64_t)st.st_size, error);
 	if (err)
 		return err;
 	/* The page cache would answer reads itself. */
@@ -311,14 +327,17 @@ system_prepare(struct system_disk *s, struct disk_error *error)
 	g->max_unmap_blocks = UINT32_MAX;
 	g->max_unmap_ranges = 64;
 	g->cache_supported = g->fua = true;
-	g->unmap_supported = s->is_block ? block_can_discard(st.st_rdev) : file_can_punch(s->fd, st.st_size);
+	g->unmap_supported = s->is_block ? block_can_discard(st.st_rdev)
+					 : file_can_punch(s->fd, st.st_size);
 	err = disk_pool_create(disk, disk->options.depth, block_run, &s->pool);
-	return err ? disk_error_set(error, -err, "%s: threads: %s", disk->target, strerror(-err)) : 0;
+	return err ? disk_error_set(error, -err, "%s: threads: %s", disk->target,
+				    strerror(-err))
+		   : 0;
 }
 
 int
-disk_open_system(const char *target, const struct disk_options *options, struct disk_error *error,
-		 struct disk **ret_disk)
+disk_open_system(const char *target, const struct disk_options *options,
+		 struct disk_error *error, struct disk **ret_disk)
 {
 	struct system_disk *s = calloc(1, sizeof(*s));
 	int err;
@@ -327,7 +346,8 @@ disk_open_system(const char *target, const struct disk_options *options, struct 
 		free(s);
 		return disk_error_set(error, ENOMEM, "%s: out of memory", target);
 	}
-	s->fd = open(target, (options->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+	s->fd = open(target,
+		     (options->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0 && !options->read_only && (errno == EROFS || errno == EACCES))
 		s->fd = open(target, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd < 0)

@@ -4,7 +4,7 @@
 
 struct cursor {
 	const uint8_t *bytes;
-	size_t bit, end; /* in bits, bytes, from the start of all */
+	size_t bit, end;  /* in bits, bytes, from the start of all */
 	size_t size_said; /* by DECODE_SIZE; SIZE_MAX: nothing */
 	unsigned depth;
 	decode_fn *fn;
@@ -98,8 +98,11 @@ list(struct cursor *c, const struct decode_field *f, struct decode_value *v)
 		size_t at = c->bit / 8;
 		const struct decode_layout *items =
 			f->items ? f->items : f->pick(c->bytes + at, list_end - at);
-		struct decode_value item = {.event = DECODE_ITEM_BEGIN, .field = f, .depth = c->depth,
-					    .byte = at, .bit = 7};
+		struct decode_value item = {.event = DECODE_ITEM_BEGIN,
+					    .field = f,
+					    .depth = c->depth,
+					    .byte = at,
+					    .bit = 7};
 
 		c->end = list_end;
 		c->size_said = SIZE_MAX;
@@ -107,8 +110,10 @@ list(struct cursor *c, const struct decode_field *f, struct decode_value *v)
 		decode_item(c, items);
 		item.event = DECODE_ITEM_END;
 		c->fn(c->ctx, &item);
-		/* Its length may say more than its fields; an item of no bytes would never end. */
-		c->bit = (c->end < list_end ? c->end : ALIGN_UP(c->bit, (size_t)8) / 8) * 8;
+		/* Its length may say more than its fields; an item of no bytes would
+		 * never end. */
+		c->bit = (c->end < list_end ? c->end : ALIGN_UP(c->bit, (size_t)8) / 8) *
+			 8;
 		if (c->bit / 8 <= at)
 			break;
 	}
@@ -151,7 +156,8 @@ decode_item(struct cursor *c, const struct decode_layout *layout)
 }
 
 void
-decode(const struct decode_layout *layout, const uint8_t *bytes, size_t size, decode_fn *fn, void *ctx)
+decode(const struct decode_layout *layout, const uint8_t *bytes, size_t size,
+       decode_fn *fn, void *ctx)
 {
 	struct cursor c = {bytes, 0, size, SIZE_MAX, 0, fn, ctx};
 

@@ -4,12 +4,15 @@
 
 #include "tools/scsitool/decode.h"
 
-#define SCSITOOL_LAYOUTS(X)                                                              \
-	X(inquiry) X(vpd) X(vpd00) X(vpd80) X(vpd83) X(vpd86) X(vpd8f) X(vpdb0) X(vpdb1) X(vpdb2)  \
-	X(luns) X(mode6) X(mode10) X(capacity10) X(capacity16) X(sense) X(sense_fixed)   \
-	X(sense_descriptor) X(lba_status) X(log) X(opcodes) X(opcode) X(tmf) X(port_groups)          \
-	X(pr_keys) X(pr_reservation) X(pr_capabilities) X(pr_status) X(defects)          \
-	X(copy_parameters) X(bytes)
+#define SCSITOOL_LAYOUTS(X)                                                            \
+	X(inquiry)                                                                     \
+	X(vpd) X(vpd00) X(vpd80) X(vpd83) X(vpd86) X(vpd8f) X(vpdb0) X(vpdb1) X(vpdb2) \
+		X(luns) X(mode6) X(mode10) X(capacity10) X(capacity16) X(sense)        \
+			X(sense_fixed) X(sense_descriptor) X(lba_status) X(log)        \
+				X(opcodes) X(opcode) X(tmf) X(port_groups) X(pr_keys)  \
+					X(pr_reservation) X(pr_capabilities)           \
+						X(pr_status) X(defects)                \
+							X(copy_parameters) X(bytes)
 #define X(name) extern const struct decode_layout layout_##name;
 SCSITOOL_LAYOUTS(X)
 #undef X

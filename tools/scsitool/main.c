@@ -12,28 +12,34 @@
 #include "tools/scsitool/layouts.h"
 #include "tools/scsitool/tool.h"
 
-static const char usage_text[] = "usage: scsitool [OPTIONS] COMMAND DEVICE [B:T:L] [NAME=VALUE ...]\n";
+static const char usage_text[] =
+	"usage: scsitool [OPTIONS] COMMAND DEVICE [B:T:L] [NAME=VALUE ...]\n";
 
 static const char help_text[] =
-	"\nDEVICE: /dev/sgN, a SCSI disk, iscsi://[USER@]HOST[:PORT]/IQN/LUN, \\\\.\\pipe\\NAME\\T.\n"
+	"\nDEVICE: /dev/sgN, a SCSI disk, iscsi://[USER@]HOST[:PORT]/IQN/LUN, "
+	"\\\\.\\pipe\\NAME\\T.\n"
 	"\nOptions:\n"
 	"  -c, --canonical                   one NAME=VALUE per line, as WinSpd prints\n"
 	"  --json                            an object\n"
-	"  --bare                            send nothing but the command: unit attentions are seen\n"
-	"  --initiator NAME                  who asks: iSCSI name; reservations belong to it\n"
+	"  --bare                            send nothing but the command: unit "
+	"attentions are seen\n"
+	"  --initiator NAME                  who asks: iSCSI name; reservations belong "
+	"to it\n"
 	"  --timeout SECONDS                 to wait for an answer (30)\n"
 	"  --connect-timeout SECONDS         to wait for the connection (10)\n"
 	"  --block-length BYTES              of a plain file (512)\n"
 	"  -h, --help                        this\n"
 	"  --version                         the version\n"
-	"\nExit codes: 0 GOOD; 1 usage; 2 no device, or no answer; 3 CHECK CONDITION, with the sense data on\n"
+	"\nExit codes: 0 GOOD; 1 usage; 2 no device, or no answer; 3 CHECK CONDITION, "
+	"with the sense data on\n"
 	"standard error; 4 another status; 5 a file or memory is wanting.\n"
 	"\nExamples:\n"
 	"  scsitool inquiry '\\\\.\\pipe\\rawdisk\\0'\n"
 	"  scsitool -c vpd83 iscsi://127.0.0.1/iqn.2026-01.org.example:d/0\n"
 	"  scsitool read /dev/sg1 lba=0 count=8 file=first.bin\n"
 	"  scsitool mode-select /dev/sg1 page=8 wce=0\n"
-	"  scsitool pr-register /dev/sg1 new-key=0x123 && scsitool pr-reserve /dev/sg1 key=0x123 type=5\n"
+	"  scsitool pr-register /dev/sg1 new-key=0x123 && scsitool pr-reserve /dev/sg1 "
+	"key=0x123 type=5\n"
 	"  scsitool raw /dev/sg1 12 00 00 00 24 00 in=36\n";
 
 int
@@ -53,7 +59,8 @@ static int
 find_arg(const struct tool_command *c, const char *name, size_t n)
 {
 	for (int i = 0; i < TOOL_ARGS_MAX && c->args[i].name; i++)
-		if (strlen(c->args[i].name) == n && strncmp(c->args[i].name, name, n) == 0)
+		if (strlen(c->args[i].name) == n &&
+		    strncmp(c->args[i].name, name, n) == 0)
 			return i;
 	return -1;
 }
@@ -104,7 +111,8 @@ tool_parse_hex(const char *s, uint8_t *dst, size_t cap)
 			s++;
 			continue;
 		}
-		if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) || n == cap)
+		if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]) ||
+		    n == cap)
 			return -1;
 		memcpy(pair, s, 2);
 		dst[n++] = (uint8_t)strtoul(pair, NULL, 16);
@@ -128,7 +136,8 @@ tool_load(const char *what, void *dst, size_t n)
 
 		/* A short pattern is repeated. */
 		if (k < 1)
-			return tool_fail(TOOL_USAGE, "hex: up to %zu bytes in hexadecimal", n);
+			return tool_fail(TOOL_USAGE,
+					 "hex: up to %zu bytes in hexadecimal", n);
 		for (size_t i = (size_t)k; i < n; i++)
 			((uint8_t *)dst)[i] = ((uint8_t *)dst)[i - (size_t)k];
 		return TOOL_OK;
@@ -140,13 +149,16 @@ tool_load(const char *what, void *dst, size_t n)
 	got = fread(dst, 1, n, file);
 	if (file != stdin)
 		fclose(file);
-	return got == n ? TOOL_OK : tool_fail(TOOL_FAILED, "%s: %zu bytes; %zu are needed", what, got, n);
+	return got == n ? TOOL_OK
+			: tool_fail(TOOL_FAILED, "%s: %zu bytes; %zu are needed", what,
+				    got, n);
 }
 
 void
 tool_say_good(const struct tool *t, uint8_t status)
 {
-	static const char *const forms[] = {[TOOL_TABLE] = "%s\n", [TOOL_CANONICAL] = "ScsiStatus=%u\n",
+	static const char *const forms[] = {[TOOL_TABLE] = "%s\n",
+					    [TOOL_CANONICAL] = "ScsiStatus=%u\n",
 					    [TOOL_JSON] = "{\"status\":%u}\n"};
 
 	if (t->format == TOOL_TABLE)
@@ -167,12 +179,15 @@ tool_say_outcome(const struct tool *t, const struct disk_outcome *out)
 	if (out->err)
 		return TOOL_NO_DEVICE;
 	if (out->n_sense)
-		tool_print(t->format, layout_of_sense(out->sense, out->n_sense), out->sense, out->n_sense,
-			   &fields);
+		tool_print(t->format, layout_of_sense(out->sense, out->n_sense),
+			   out->sense, out->n_sense, &fields);
 	if (t->format == TOOL_JSON)
-		printf("{\"status\":%u,\"sense\":%s}\n", out->status, fields.n ? buf_str(&fields) : "null");
+		printf("{\"status\":%u,\"sense\":%s}\n", out->status,
+		       fields.n ? buf_str(&fields) : "null");
 	else
-		fprintf(stderr, "%s%s", t->format == TOOL_CANONICAL ? "" : "sense data:\n", buf_str(&fields));
+		fprintf(stderr, "%s%s",
+			t->format == TOOL_CANONICAL ? "" : "sense data:\n",
+			buf_str(&fields));
 	return out->status == 0x02 ? TOOL_CHECK : TOOL_STATUS;
 }
 
@@ -187,7 +202,9 @@ tool_execute(struct tool *t, struct disk_cdb *cdb)
 int
 tool_command_out(struct tool *t, void *out, size_t n_out)
 {
-	struct disk_cdb c = {.n_cdb = t->command->n_cdb, .data = out, .n_data = (uint32_t)n_out,
+	struct disk_cdb c = {.n_cdb = t->command->n_cdb,
+			     .data = out,
+			     .n_data = (uint32_t)n_out,
 			     .direction = n_out ? DISK_OUT : DISK_NONE};
 	int code;
 
@@ -203,7 +220,10 @@ tool_command_in(struct tool *t, uint32_t size, const struct decode_layout *layou
 {
 	CLEANUP(free_ptr) uint8_t *data = disk_alloc(size);
 	CLEANUP(buf_fini) struct buf text = BUF_INIT;
-	struct disk_cdb c = {.n_cdb = t->command->n_cdb, .data = data, .n_data = size, .direction = DISK_IN};
+	struct disk_cdb c = {.n_cdb = t->command->n_cdb,
+			     .data = data,
+			     .n_data = size,
+			     .direction = DISK_IN};
 	int code;
 
 	if (!data)
@@ -232,7 +252,8 @@ put_bits(uint8_t *bytes, const struct tool_arg *a, uint64_t v)
 		return;
 	}
 	mask = (uint8_t)((1u << a->bits) - 1);
-	bytes[a->byte] = (uint8_t)((bytes[a->byte] & ~(mask << a->shift)) | (v & mask) << a->shift);
+	bytes[a->byte] = (uint8_t)((bytes[a->byte] & ~(mask << a->shift)) |
+				   (v & mask) << a->shift);
 }
 
 static int
@@ -247,7 +268,8 @@ take_arg(struct tool *t, int i, const char *value)
 		return TOOL_OK;
 	}
 	if (!tool_parse_number(value, max, &t->values[i]))
-		return tool_fail(TOOL_USAGE, "%s: a number of 0 to %llu", a->name, (unsigned long long)max);
+		return tool_fail(TOOL_USAGE, "%s: a number of 0 to %llu", a->name,
+				 (unsigned long long)max);
 	return TOOL_OK;
 }
 
@@ -269,7 +291,8 @@ take_args(struct tool *t, int argc, char **argv)
 		else if (c->rest)
 			t->rest[t->n_rest++] = argv[i];
 		else
-			code = tool_fail(TOOL_USAGE, "%s does not take '%s'", c->name, argv[i]);
+			code = tool_fail(TOOL_USAGE, "%s does not take '%s'", c->name,
+					 argv[i]);
 	}
 	memcpy(t->cdb, c->cdb, sizeof(t->cdb));
 	for (int i = 0; !code && i < TOOL_ARGS_MAX && c->args[i].name; i++) {
@@ -278,7 +301,8 @@ take_args(struct tool *t, int argc, char **argv)
 		if (a->required && !t->said[i])
 			code = tool_fail(TOOL_USAGE, "%s needs %s=…", c->name, a->name);
 		else if (a->where != ARG_TOOL)
-			put_bits(a->where == ARG_CDB ? t->cdb : t->parameters, a, t->values[i]);
+			put_bits(a->where == ARG_CDB ? t->cdb : t->parameters, a,
+				 t->values[i]);
 	}
 	return code;
 }
@@ -310,9 +334,11 @@ parse_address(const char *s, unsigned btl[3])
 	return true;
 }
 
-/* A pipe without its number takes it from the address: T there is the unit in its program. */
+/* A pipe without its number takes it from the address: T there is the unit in its
+ * program. */
 static int
-apply_address(struct tool *t, const unsigned btl[3], struct disk_options *options, struct buf *name)
+apply_address(struct tool *t, const unsigned btl[3], struct disk_options *options,
+	      struct buf *name)
 {
 	static const char pipe[] = "\\\\.\\pipe\\";
 	bool is_pipe = strncasecmp(t->target, pipe, strlen(pipe)) == 0;
@@ -342,8 +368,11 @@ run(struct tool *t, struct disk_options *options)
 	if (disk_open(t->target, options, &error, &t->disk) != 0)
 		return tool_fail(TOOL_NO_DEVICE, "%s", error.text);
 	if (!disk_takes_cdbs(t->disk) && !c->any_way)
-		code = tool_fail(TOOL_NO_DEVICE, "%s takes no SCSI commands: it is a %s, which can only read, "
-				 "write, sync, unmap", t->target, disk_way(t->disk));
+		code = tool_fail(
+			TOOL_NO_DEVICE,
+			"%s takes no SCSI commands: it is a %s, which can only read, "
+			"write, sync, unmap",
+			t->target, disk_way(t->disk));
 	else if (c->run)
 		code = c->run(t);
 	else if (c->size)
@@ -363,8 +392,9 @@ print_commands(void)
 
 		printf("  %-18s  %s\n", c->name, c->summary);
 		for (int k = 0; k < TOOL_ARGS_MAX && c->args[k].name; k++)
-			printf("%s%s%s=%s", k ? " " : "                        ", c->args[k].required ? "" : "[",
-			       c->args[k].name, c->args[k].required ? "…" : "…]");
+			printf("%s%s%s=%s", k ? " " : "                        ",
+			       c->args[k].required ? "" : "[", c->args[k].name,
+			       c->args[k].required ? "…" : "…]");
 		if (c->rest)
 			printf(" …");
 		if (c->args[0].name)
@@ -372,7 +402,15 @@ print_commands(void)
 	}
 }
 
-enum { OPT_JSON = 256, OPT_BARE, OPT_INITIATOR, OPT_TIMEOUT, OPT_CONNECT_TIMEOUT, OPT_BLOCK_LENGTH, OPT_VERSION };
+enum {
+	OPT_JSON = 256,
+	OPT_BARE,
+	OPT_INITIATOR,
+	OPT_TIMEOUT,
+	OPT_CONNECT_TIMEOUT,
+	OPT_BLOCK_LENGTH,
+	OPT_VERSION
+};
 static const struct option long_options[] = {
 	{"canonical", no_argument, NULL, 'c'},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -391,7 +429,8 @@ take_number_option(int id, struct disk_options *o)
 {
 	uint64_t v;
 
-	if (!tool_parse_number(optarg, id == OPT_BLOCK_LENGTH ? 1 << 20 : 86400, &v) || !v)
+	if (!tool_parse_number(optarg, id == OPT_BLOCK_LENGTH ? 1 << 20 : 86400, &v) ||
+	    !v)
 		return tool_fail(TOOL_USAGE, "'%s' is not a number that can be", optarg);
 	if (id == OPT_TIMEOUT)
 		o->request_ms = (unsigned)v * 1000;
@@ -418,7 +457,8 @@ take_option(int id, struct tool *t, struct disk_options *o, const char *word)
 		return -1;
 	case OPT_INITIATOR:
 		o->initiator = optarg;
-		return *optarg ? -1 : tool_fail(TOOL_USAGE, "the initiator's name is empty");
+		return *optarg ? -1
+			       : tool_fail(TOOL_USAGE, "the initiator's name is empty");
 	case OPT_TIMEOUT:
 	case OPT_CONNECT_TIMEOUT:
 	case OPT_BLOCK_LENGTH:
@@ -431,7 +471,8 @@ take_option(int id, struct tool *t, struct disk_options *o, const char *word)
 		printf("scsitool %s\n", USERDRIVE_VERSION);
 		return TOOL_OK;
 	default:
-		return tool_fail(TOOL_USAGE, "there is no option '%s', or it lacks its value", word);
+		return tool_fail(TOOL_USAGE,
+				 "there is no option '%s', or it lacks its value", word);
 	}
 }
 
@@ -465,13 +506,15 @@ main(int argc, char **argv)
 		return tool_fail(TOOL_USAGE, "no command; --help lists them");
 	t.command = find_command(argv[0]);
 	if (!t.command)
-		return tool_fail(TOOL_USAGE, "there is no command '%s'; --help lists them", argv[0]);
+		return tool_fail(TOOL_USAGE,
+				 "there is no command '%s'; --help lists them", argv[0]);
 	if (argc < 2)
 		return tool_fail(TOOL_USAGE, "%s of which device?", argv[0]);
 	t.target = argv[1];
 	argc -= 2;
 	argv += 2;
-	if (argc && (strchr(argv[0], ':') || !t.command->rest) && parse_address(argv[0], btl)) {
+	if (argc && (strchr(argv[0], ':') || !t.command->rest) &&
+	    parse_address(argv[0], btl)) {
 		code = apply_address(&t, btl, &options, &name);
 		argc--;
 		argv++;

@@ -1,4 +1,5 @@
-/* The three forms: canonical as WinSpd prints it, a table for people, JSON for scripts. */
+/* The three forms: canonical as WinSpd prints it, a table for people, JSON for scripts.
+ */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,8 @@ struct printer {
 	unsigned item[DECODE_DEPTH_MAX + 1]; /* number of the item, by depth */
 };
 
-/* Names are padded with up to four NULs (SPC-4 7.8.6.11); *ret_n is their length without. */
+/* Names are padded with up to four NULs (SPC-4 7.8.6.11); *ret_n is their length without.
+ */
 static bool
 is_printable(const uint8_t *bytes, size_t n, size_t *ret_n)
 {
@@ -31,7 +33,8 @@ static void
 add_text(struct buf *dst, const uint8_t *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		buf_printf(dst, "%c", bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '.');
+		buf_printf(dst, "%c",
+			   bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '.');
 }
 
 static void
@@ -49,7 +52,8 @@ add_number(struct buf *dst, uint64_t v)
 	else if (v < 10)
 		buf_printf(dst, "%llu", (unsigned long long)v);
 	else
-		buf_printf(dst, "%llu %llxh", (unsigned long long)v, (unsigned long long)v);
+		buf_printf(dst, "%llu %llxh", (unsigned long long)v,
+			   (unsigned long long)v);
 }
 
 static void
@@ -60,7 +64,8 @@ add_value(struct buf *dst, const struct decode_value *v)
 	if (v->field->type == DECODE_NUMBER)
 		add_number(dst, v->number);
 	else if (v->field->type == DECODE_TEXT ||
-		 (v->field->type == DECODE_AUTO && is_printable(v->bytes, v->n_bytes, &n)))
+		 (v->field->type == DECODE_AUTO &&
+		  is_printable(v->bytes, v->n_bytes, &n)))
 		add_text(dst, v->bytes, n);
 	else
 		add_bytes(dst, v->bytes, v->n_bytes);
@@ -100,17 +105,19 @@ print_row(void *ctx, const struct decode_value *v)
 	if (v->event == DECODE_LIST_BEGIN)
 		p->item[v->depth] = 0;
 	if (v->event == DECODE_ITEM_BEGIN)
-		buf_printf(p->dst, "%4zu    %*s%s %u\n", v->byte, 2 * (int)(v->depth - 1), "",
-			   v->field->name, ++p->item[v->depth - 1]);
+		buf_printf(p->dst, "%4zu    %*s%s %u\n", v->byte, 2 * (int)(v->depth - 1),
+			   "", v->field->name, ++p->item[v->depth - 1]);
 	if (v->event != DECODE_VALUE || is_hidden(v))
 		return;
 	if (v->field->type == DECODE_NUMBER && (v->field->width % 8 || v->bit != 7))
 		buf_printf(p->dst, "%4zu.%u  ", v->byte, v->bit);
 	else
 		buf_printf(p->dst, "%4zu    ", v->byte);
-	buf_printf(p->dst, "%*s%-*s  ", 2 * (int)v->depth, "", 44 - 2 * (int)v->depth, v->field->name);
+	buf_printf(p->dst, "%*s%-*s  ", 2 * (int)v->depth, "", 44 - 2 * (int)v->depth,
+		   v->field->name);
 	add_value(p->dst, v);
-	name = v->field->type == DECODE_NUMBER ? decode_name_of(v->field, v->number) : NULL;
+	name = v->field->type == DECODE_NUMBER ? decode_name_of(v->field, v->number)
+					       : NULL;
 	if (name)
 		buf_printf(p->dst, "  %s", name);
 	if (v->warning)
@@ -124,7 +131,8 @@ add_key(struct buf *dst, const char *name)
 {
 	buf_add(dst, "\"", 1);
 	for (const char *s = name; *s && strncmp(s, " (", 2) != 0; s++)
-		buf_printf(dst, "%c", isalnum((unsigned char)*s) ? tolower((unsigned char)*s) : '_');
+		buf_printf(dst, "%c",
+			   isalnum((unsigned char)*s) ? tolower((unsigned char)*s) : '_');
 	buf_add(dst, "\":", 2);
 }
 
@@ -176,10 +184,11 @@ print_json(void *ctx, const struct decode_value *v)
 }
 
 void
-tool_print(enum tool_format format, const struct decode_layout *layout, const uint8_t *bytes,
-	   size_t size, struct buf *dst)
+tool_print(enum tool_format format, const struct decode_layout *layout,
+	   const uint8_t *bytes, size_t size, struct buf *dst)
 {
-	static decode_fn *const printers[] = {[TOOL_TABLE] = print_row, [TOOL_CANONICAL] = print_canonical,
+	static decode_fn *const printers[] = {[TOOL_TABLE] = print_row,
+					      [TOOL_CANONICAL] = print_canonical,
 					      [TOOL_JSON] = print_json};
 	struct printer p = {.format = format, .dst = dst};
 

@@ -66,7 +66,8 @@ io_piece(struct tool *t, struct disk_req *req)
 
 /* Reads the range in pieces that the disk takes; to a file, or in hexadecimal. */
 static int
-read_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req, uint64_t count)
+read_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req,
+	    uint64_t count)
 {
 	const char *name = tool_word(t, "file");
 	FILE *file = name && strcmp(name, "-") != 0 ? fopen(name, "we") : stdout;
@@ -76,14 +77,17 @@ read_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req,
 	if (!file)
 		return tool_fail(TOOL_FAILED, "%s: %s", name, strerror(errno));
 	while (!code && count) {
-		req->n_blocks = (uint32_t)MIN(count, (uint64_t)(g->max_transfer / g->block_length));
+		req->n_blocks = (uint32_t)MIN(
+			count, (uint64_t)(g->max_transfer / g->block_length));
 		code = io_piece(t, req);
 		if (code)
 			break;
-		if (name && fwrite(req->data, g->block_length, req->n_blocks, file) != req->n_blocks)
+		if (name && fwrite(req->data, g->block_length, req->n_blocks, file) !=
+				    req->n_blocks)
 			code = tool_fail(TOOL_FAILED, "%s: %s", name, strerror(errno));
 		if (!name)
-			tool_hex_dump(req->data, (size_t)req->n_blocks * g->block_length, &dump);
+			tool_hex_dump(req->data, (size_t)req->n_blocks * g->block_length,
+				      &dump);
 		req->lba += req->n_blocks;
 		count -= req->n_blocks;
 	}
@@ -95,10 +99,12 @@ read_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req,
 }
 
 static int
-write_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req, uint64_t count)
+write_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req,
+	     uint64_t count)
 {
 	uint32_t step = g->max_transfer / g->block_length;
-	int code = tool_load(tool_word(t, "data"), req->data, (size_t)count * g->block_length);
+	int code = tool_load(tool_word(t, "data"), req->data,
+			     (size_t)count * g->block_length);
 	char *data = req->data;
 
 	req->fua = tool_value(t, "fua");
@@ -112,12 +118,17 @@ write_blocks(struct tool *t, const struct disk_geometry *g, struct disk_req *req
 }
 
 static int
-change_blocks(struct tool *t, const struct disk_geometry *g, enum disk_kind kind, uint64_t count)
+change_blocks(struct tool *t, const struct disk_geometry *g, enum disk_kind kind,
+	      uint64_t count)
 {
 	struct disk_range range = {tool_value(t, "lba"), (uint32_t)count, 0};
-	struct disk_req req = {.kind = kind, .lba = range.lba, .n_blocks = (uint32_t)count,
-			       .ranges = &range, .n_ranges = 1};
-	size_t size = kind == DISK_READ ? g->max_transfer : (size_t)count * g->block_length;
+	struct disk_req req = {.kind = kind,
+			       .lba = range.lba,
+			       .n_blocks = (uint32_t)count,
+			       .ranges = &range,
+			       .n_ranges = 1};
+	size_t size =
+		kind == DISK_READ ? g->max_transfer : (size_t)count * g->block_length;
 	CLEANUP(free_ptr) void *data = disk_alloc(kind <= DISK_WRITE ? size : 1);
 	int code;
 
@@ -139,12 +150,17 @@ tool_run_io(struct tool *t)
 	static const struct {
 		const char *name;
 		enum disk_kind kind;
-	} kinds[] = {{"read", DISK_READ}, {"write", DISK_WRITE}, {"sync", DISK_FLUSH}, {"unmap", DISK_UNMAP}};
+	} kinds[] = {{"read", DISK_READ},
+		     {"write", DISK_WRITE},
+		     {"sync", DISK_FLUSH},
+		     {"unmap", DISK_UNMAP}};
 	const struct disk_geometry *g = disk_geometry(t->disk);
 	uint64_t count = tool_value(t, "count");
 
-	if (count > UINT32_MAX || (strcmp(t->command->name, "write") == 0 && count > RAW_MAX / g->block_length))
-		return tool_fail(TOOL_USAGE, "%llu blocks are too many at once", (unsigned long long)count);
+	if (count > UINT32_MAX ||
+	    (strcmp(t->command->name, "write") == 0 && count > RAW_MAX / g->block_length))
+		return tool_fail(TOOL_USAGE, "%llu blocks are too many at once",
+				 (unsigned long long)count);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(kinds[i].name, t->command->name) == 0)
 			return change_blocks(t, g, kinds[i].kind, count);
@@ -167,7 +183,8 @@ tool_run_devpath(struct tool *t)
 	if (strncasecmp(s, pipe, strlen(pipe)) == 0) {
 		err = runtime_dir(dir, sizeof(dir));
 		if (err)
-			return tool_fail(TOOL_NO_DEVICE, "the runtime directory: %s", strerror(-err));
+			return tool_fail(TOOL_NO_DEVICE, "the runtime directory: %s",
+					 strerror(-err));
 		snprintf(path, sizeof(path), "%s", s + strlen(pipe));
 		for (char *p = path; *p; p++)
 			*p = *p == '\\' ? '/' : *p;
@@ -195,14 +212,18 @@ tool_run_reset(struct tool *t)
 	return TOOL_OK;
 }
 
-/* SBC-3 5.33; an overwrite has a parameter list: once, with a pattern of four zero bytes. */
+/* SBC-3 5.33; an overwrite has a parameter list: once, with a pattern of four zero bytes.
+ */
 int
 tool_run_sanitize(struct tool *t)
 {
 	static const struct {
 		const char *name;
 		uint8_t action;
-	} actions[] = {{"overwrite", 1}, {"block-erase", 2}, {"crypto-erase", 3}, {"exit", 0x1f}};
+	} actions[] = {{"overwrite", 1},
+		       {"block-erase", 2},
+		       {"crypto-erase", 3},
+		       {"exit", 0x1f}};
 	uint8_t list[8] = {1, 0, 0, 4};
 	const char *action = tool_word(t, "action");
 	struct disk_cdb c = {.n_cdb = 10, .data = list, .timeout_ms = 24 * 3600 * 1000};
@@ -213,7 +234,8 @@ tool_run_sanitize(struct tool *t)
 		if (strcmp(actions[i].name, action) == 0)
 			c.cdb[1] = actions[i].action;
 	if (!c.cdb[1])
-		return tool_fail(TOOL_USAGE, "action=block-erase, overwrite, crypto-erase or exit");
+		return tool_fail(TOOL_USAGE,
+				 "action=block-erase, overwrite, crypto-erase or exit");
 	if (c.cdb[1] == 1) {
 		c.cdb[8] = sizeof(list);
 		c.n_data = sizeof(list);
@@ -241,18 +263,24 @@ tool_run_raw(struct tool *t)
 		buf_printf(&words, "%s ", t->rest[i]);
 	n_cdb = tool_parse_hex(buf_str(&words), t->cdb, sizeof(t->cdb));
 	if (n_cdb < 6)
-		return tool_fail(TOOL_USAGE, "a CDB has 6 to 16 bytes in hexadecimal: raw DEVICE 12 00 00 00 24 "
+		return tool_fail(TOOL_USAGE, "a CDB has 6 to 16 bytes in hexadecimal: "
+					     "raw DEVICE 12 00 00 00 24 "
 					     "00 in=36");
 	if (in > RAW_MAX || n > RAW_MAX || (in && out) || (!out && n))
-		return tool_fail(TOOL_USAGE, "in=BYTES, or out=DATA n=BYTES; at most %d", RAW_MAX);
+		return tool_fail(TOOL_USAGE, "in=BYTES, or out=DATA n=BYTES; at most %d",
+				 RAW_MAX);
 	data = disk_alloc(in + n);
 	if (!data)
 		return tool_fail(TOOL_FAILED, "out of memory");
 	if (out)
 		code = tool_load(out, data, (size_t)n);
 	if (!code) {
-		struct disk_cdb c = {.n_cdb = (uint8_t)n_cdb, .data = data, .n_data = (uint32_t)(in + n),
-				     .direction = in ? DISK_IN : n ? DISK_OUT : DISK_NONE};
+		struct disk_cdb c = {.n_cdb = (uint8_t)n_cdb,
+				     .data = data,
+				     .n_data = (uint32_t)(in + n),
+				     .direction = in  ? DISK_IN
+						  : n ? DISK_OUT
+						      : DISK_NONE};
 		CLEANUP(buf_fini) struct buf dump = BUF_INIT;
 
 		memcpy(c.cdb, t->cdb, sizeof(c.cdb));
@@ -271,10 +299,11 @@ tool_run_raw(struct tool *t)
 }
 
 struct change {
-	const char *name;  /* of the field, with '_' or '-' for what is no letter or digit */
+	const char
+		*name; /* of the field, with '_' or '-' for what is no letter or digit */
 	size_t n_name;
 	uint64_t value;
-	uint8_t *bytes;    /* of the mode data */
+	uint8_t *bytes; /* of the mode data */
 	int n_found;
 	bool fits;
 };
@@ -287,8 +316,9 @@ same_name(const char *field, const char *word, size_t n)
 	for (i = 0; i < n && field[i]; i++) {
 		bool other = !isalnum((unsigned char)field[i]);
 
-		if (other ? isalnum((unsigned char)word[i]) :
-			    tolower((unsigned char)field[i]) != tolower((unsigned char)word[i]))
+		if (other ? isalnum((unsigned char)word[i])
+			  : tolower((unsigned char)field[i]) !=
+				    tolower((unsigned char)word[i]))
 			return false;
 	}
 	return i == n && !field[i];
@@ -301,15 +331,19 @@ change_field(void *ctx, const struct decode_value *v)
 	size_t bit = v->byte * 8 + (7 - v->bit);
 
 	/* The header, the code and the length of a page are not to be changed. */
-	if (v->event != DECODE_VALUE || v->depth != 1 || v->field->type != DECODE_NUMBER ||
-	    v->field->role == DECODE_LENGTH || !same_name(v->field->name, c->name, c->n_name))
+	if (v->event != DECODE_VALUE || v->depth != 1 ||
+	    v->field->type != DECODE_NUMBER || v->field->role == DECODE_LENGTH ||
+	    !same_name(v->field->name, c->name, c->n_name))
 		return;
 	c->n_found++;
 	c->fits = v->field->width == 64 || c->value >> v->field->width == 0;
 	for (unsigned i = 0; c->fits && i < v->field->width; i++) {
-		uint8_t *byte = &c->bytes[(bit + i) / 8], mask = (uint8_t)(0x80 >> (bit + i) % 8);
+		uint8_t *byte = &c->bytes[(bit + i) / 8],
+			mask = (uint8_t)(0x80 >> (bit + i) % 8);
 
-		*byte = (uint8_t)(c->value >> (v->field->width - 1 - i) & 1 ? *byte | mask : *byte & ~mask);
+		*byte = (uint8_t)(c->value >> (v->field->width - 1 - i) & 1
+					  ? *byte | mask
+					  : *byte & ~mask);
 	}
 }
 
@@ -325,24 +359,33 @@ change_fields(struct tool *t, uint8_t *data, size_t size)
 			return tool_fail(TOOL_USAGE, "%s: not FIELD=NUMBER", word);
 		decode(&layout_mode10, data, size, change_field, &c);
 		if (c.n_found != 1)
-			return tool_fail(TOOL_USAGE, "%s: %s", word, c.n_found ?
-					 "more than one page has that field; add page=N" :
-					 "no such field in this page (mode-sense shows them)");
+			return tool_fail(
+				TOOL_USAGE, "%s: %s", word,
+				c.n_found
+					? "more than one page has that field; add page=N"
+					: "no such field in this page (mode-sense shows "
+					  "them)");
 		if (!c.fits)
-			return tool_fail(TOOL_USAGE, "%s: the field is narrower than that", word);
+			return tool_fail(TOOL_USAGE,
+					 "%s: the field is narrower than that", word);
 	}
 	return TOOL_OK;
 }
 
-/* SPC-4 6.14: what MODE SENSE gave goes back with changes; its length is reserved, and PS is. */
+/* SPC-4 6.14: what MODE SENSE gave goes back with changes; its length is reserved, and PS
+ * is. */
 int
 tool_run_mode_select(struct tool *t)
 {
 	uint8_t data[4096];
 	uint64_t page = tool_value(t, "page");
-	struct disk_cdb sense = {.cdb = {0x5a, 8, (uint8_t)page, [7] = 0x10}, .n_cdb = 10, .data = data,
-				 .n_data = sizeof(data), .direction = DISK_IN};
-	struct disk_cdb change = {.cdb = {0x55, 0x10}, .n_cdb = 10, .data = data, .direction = DISK_OUT};
+	struct disk_cdb sense = {.cdb = {0x5a, 8, (uint8_t)page, [7] = 0x10},
+				 .n_cdb = 10,
+				 .data = data,
+				 .n_data = sizeof(data),
+				 .direction = DISK_IN};
+	struct disk_cdb change = {
+		.cdb = {0x55, 0x10}, .n_cdb = 10, .data = data, .direction = DISK_OUT};
 	size_t size;
 	int code;
 
@@ -360,7 +403,8 @@ tool_run_mode_select(struct tool *t)
 	put_be16(data, 0);
 	data[3] = 0;
 	for (size_t at = 8u + get_be16(data + 6); at + 2 < size;) {
-		size_t n = data[at] & 0x40 ? 4u + get_be16(data + at + 2) : 2u + data[at + 1];
+		size_t n = data[at] & 0x40 ? 4u + get_be16(data + at + 2)
+					   : 2u + data[at + 1];
 
 		data[at] &= 0x7f;
 		at += n;
@@ -374,33 +418,43 @@ tool_run_mode_select(struct tool *t)
 	return code;
 }
 
-/* The logical unit's own designator of VPD 83h, type NAA: SPC-4 6.4.5.1 names it in the copy. */
+/* The logical unit's own designator of VPD 83h, type NAA: SPC-4 6.4.5.1 names it in the
+ * copy. */
 static int
 own_designator(struct tool *t, uint8_t dst[20])
 {
 	uint8_t data[255] = {0};
-	struct disk_cdb c = {.cdb = {0x12, 1, 0x83, 0, 255}, .n_cdb = 6, .data = data,
-			     .n_data = sizeof(data), .direction = DISK_IN};
+	struct disk_cdb c = {.cdb = {0x12, 1, 0x83, 0, 255},
+			     .n_cdb = 6,
+			     .data = data,
+			     .n_data = sizeof(data),
+			     .direction = DISK_IN};
 	int code = tool_execute(t, &c);
 	size_t end = MIN((size_t)c.n_done, 4u + get_be16(data + 2));
 
 	if (code)
 		return code;
-	for (size_t at = 4; at + 4 <= end && at + 4 + data[at + 3] <= end; at += 4u + data[at + 3])
+	for (size_t at = 4; at + 4 <= end && at + 4 + data[at + 3] <= end;
+	     at += 4u + data[at + 3])
 		if ((data[at + 1] & 0x3f) == 0x03 && data[at + 3] <= 16) {
 			memcpy(dst, data + at, 4u + data[at + 3]);
 			return TOOL_OK;
 		}
-	return tool_fail(TOOL_NO_DEVICE, "the unit has no NAA designator in VPD page 83h");
+	return tool_fail(TOOL_NO_DEVICE,
+			 "the unit has no NAA designator in VPD page 83h");
 }
 
-/* EXTENDED COPY (LID1), SPC-4 6.4: one identification descriptor, one segment of type 02h. */
+/* EXTENDED COPY (LID1), SPC-4 6.4: one identification descriptor, one segment of type
+ * 02h. */
 int
 tool_run_copy(struct tool *t)
 {
 	uint8_t list[16 + 32 + 28] = {0}, *target = list + 16, *segment = list + 48;
-	struct disk_cdb c = {.cdb = {0x83, 0, [13] = sizeof(list)}, .n_cdb = 16, .data = list,
-			     .n_data = sizeof(list), .direction = DISK_OUT};
+	struct disk_cdb c = {.cdb = {0x83, 0, [13] = sizeof(list)},
+			     .n_cdb = 16,
+			     .data = list,
+			     .n_data = sizeof(list),
+			     .direction = DISK_OUT};
 	uint64_t count = tool_value(t, "count");
 	int code;
 
@@ -409,7 +463,7 @@ tool_run_copy(struct tool *t)
 	code = own_designator(t, target + 4);
 	if (code)
 		return code;
-	list[0] = 1;    /* list identifier */
+	list[0] = 1; /* list identifier */
 	put_be16(list + 2, 32);
 	put_be32(list + 8, 28);
 	target[0] = 0xe4;

@@ -59,7 +59,8 @@ block_read(const void *src, size_t length, struct block_label *ret_label)
 {
 	const uint8_t *p = src;
 
-	if (length < BLOCK_LENGTH_MIN || length % 8 || memcmp(p, magic, sizeof(magic)) != 0 ||
+	if (length < BLOCK_LENGTH_MIN || length % 8 ||
+	    memcmp(p, magic, sizeof(magic)) != 0 ||
 	    get_le64(p + length - 8) != checksum(p, length - 8))
 		return false;
 	*ret_label = (struct block_label){
@@ -72,7 +73,8 @@ block_read(const void *src, size_t length, struct block_label *ret_label)
 }
 
 bool
-block_is_mix(const void *src, const void *old, const void *new, size_t length, size_t *ret_first)
+block_is_mix(const void *src, const void *old, const void *new, size_t length,
+	     size_t *ret_first)
 {
 	const uint8_t *s = src, *o = old, *n = new;
 	size_t n_old = 0, n_new = 0, first = 0, at, k;

@@ -1,4 +1,5 @@
-/* What WinSpd's stgtest does, request for request: same seed, same addresses, same content. */
+/* What WinSpd's stgtest does, request for request: same seed, same addresses, same
+ * content. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,8 @@ parse_op_set(struct classic *c)
 		const char *at = strchr(letters, *s & ~0x20);
 
 		if (at && *at)
-			c->kinds[c->n_kinds++] = (enum disk_kind)(DISK_READ + (at - letters));
+			c->kinds[c->n_kinds++] =
+				(enum disk_kind)(DISK_READ + (at - letters));
 	}
 	if (!c->n_kinds) {
 		c->kinds[c->n_kinds++] = DISK_WRITE;
@@ -84,7 +86,8 @@ fill(struct classic *c)
 {
 	for (uint32_t i = 0; i < c->op_count; i++)
 		for (uint32_t j = 0; j + 8 <= c->g.block_length; j += 8)
-			put_le64(c->data + (size_t)i * c->g.block_length + j, word_of(c, i));
+			put_le64(c->data + (size_t)i * c->g.block_length + j,
+				 word_of(c, i));
 }
 
 static bool
@@ -92,7 +95,8 @@ is_right(const struct classic *c)
 {
 	for (uint32_t i = 0; i < c->op_count; i++)
 		for (uint32_t j = 0; j + 8 <= c->g.block_length; j += 8)
-			if (get_le64(c->data + (size_t)i * c->g.block_length + j) != word_of(c, i))
+			if (get_le64(c->data + (size_t)i * c->g.block_length + j) !=
+			    word_of(c, i))
 				return false;
 	return true;
 }
@@ -103,15 +107,20 @@ warn(const struct classic *c, enum disk_kind kind, const char *what, const char 
 	static const char *const names[] = {"", "Read", "Write", "Flush", "Unmap"};
 
 	fprintf(stderr, "%s(Address=%x:%x, Count=%u): %s: %s\n", names[kind],
-		(unsigned)(c->address >> 32), (unsigned)c->address, c->op_count, what, detail);
+		(unsigned)(c->address >> 32), (unsigned)c->address, c->op_count, what,
+		detail);
 }
 
 static int
 one_op(struct classic *c, enum disk_kind kind)
 {
 	struct disk_range range = {c->address, c->op_count, 0};
-	struct disk_req req = {.kind = kind, .lba = c->address, .n_blocks = c->op_count,
-			       .data = c->data, .ranges = &range, .n_ranges = 1};
+	struct disk_req req = {.kind = kind,
+			       .lba = c->address,
+			       .n_blocks = c->op_count,
+			       .data = c->data,
+			       .ranges = &range,
+			       .n_ranges = 1};
 	struct disk_outcome out;
 	char text[640];
 
@@ -126,15 +135,17 @@ one_op(struct classic *c, enum disk_kind kind)
 		disk_outcome_format(c->disk, &out, text, sizeof(text));
 		warn(c, kind, out.err ? "transact error" : "condition fail", text);
 		stgtest_fault(c->params, &c->report,
-			      disk_failure(c->disk)->err ? FAULT_CONNECTION : FAULT_STATUS, c->address, c->op_count,
-			      "%s", text);
+			      disk_failure(c->disk)->err ? FAULT_CONNECTION
+							 : FAULT_STATUS,
+			      c->address, c->op_count, "%s", text);
 		return STGTEST_FAILED;
 	}
 	if (kind == DISK_READ && c->last_change && !is_right(c)) {
-		warn(c, kind, "bad buffer", c->last_change == DISK_WRITE ? "after Write" : "after Unmap");
+		warn(c, kind, "bad buffer",
+		     c->last_change == DISK_WRITE ? "after Write" : "after Unmap");
 		stgtest_fault(c->params, &c->report,
-			      c->last_change == DISK_WRITE ? FAULT_CORRUPT : FAULT_UNMAP, c->address,
-			      c->op_count, "bad buffer");
+			      c->last_change == DISK_WRITE ? FAULT_CORRUPT : FAULT_UNMAP,
+			      c->address, c->op_count, "bad buffer");
 		return STGTEST_BAD_DATA;
 	}
 	return STGTEST_OK;
@@ -143,13 +154,17 @@ one_op(struct classic *c, enum disk_kind kind)
 int
 stgtest_classic(const struct stgtest_params *params, struct disk *disk)
 {
-	struct classic c = {.params = params, .disk = disk, .g = *disk_geometry(disk),
-			    .random = (uint32_t)params->seed, .address = params->address,
+	struct classic c = {.params = params,
+			    .disk = disk,
+			    .g = *disk_geometry(disk),
+			    .random = (uint32_t)params->seed,
+			    .address = params->address,
 			    .count = params->count};
 	uint32_t max_transfer = c.g.max_transfer;
 	int code = STGTEST_OK;
 
-	/* As WinSpd's on raw drives: longer than one transfer, so that somebody has to split it. */
+	/* As WinSpd's on raw drives: longer than one transfer, so that somebody has to
+	 * split it. */
 	if (strcmp(disk_way(disk), "block") == 0)
 		max_transfer *= 3;
 	c.max_blocks = max_transfer / c.g.block_length;
@@ -164,7 +179,8 @@ stgtest_classic(const struct stgtest_params *params, struct disk *disk)
 			begin_round(&c, i == 0);
 		code = one_op(&c, c.kinds[i % c.n_kinds]);
 		if (i % 256 == 0)
-			stgtest_progress(params, &c.report, "test", i, params->n_ops, false);
+			stgtest_progress(params, &c.report, "test", i, params->n_ops,
+					 false);
 	}
 	free(c.data);
 	if (params->json)

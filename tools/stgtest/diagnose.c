@@ -24,7 +24,8 @@ is_ours(const struct verify *v, const struct block_label *label)
 	return label->device == v->device && label->run == v->run;
 }
 
-/* Of blocks whose content is not known only one thing can be said: another's does not belong there. */
+/* Of blocks whose content is not known only one thing can be said: another's does not
+ * belong there. */
 static bool
 is_right(const struct verify *v, uint64_t lba, const uint8_t *data)
 {
@@ -67,17 +68,19 @@ verify_failed(struct verify *v, const struct disk_req *req)
 
 	disk_outcome_format(v->disk, &req->out, text, sizeof(text));
 	stgtest_fault(v->params, &v->report,
-		      disk_failure(v->disk)->err ? FAULT_CONNECTION : FAULT_STATUS, req->lba, req->n_blocks,
-		      "%s: %s", names[req->kind], text);
+		      disk_failure(v->disk)->err ? FAULT_CONNECTION : FAULT_STATUS,
+		      req->lba, req->n_blocks, "%s: %s", names[req->kind], text);
 	v->report.broken = true;
-	if (disk_failure(v->disk)->err || v->report.n_faults_all >= v->params->n_errors_max)
+	if (disk_failure(v->disk)->err ||
+	    v->report.n_faults_all >= v->params->n_errors_max)
 		v->stop = true;
 }
 
 bool
 verify_read(struct verify *v, uint64_t lba, uint32_t n_blocks, void *data)
 {
-	struct disk_req req = {.kind = DISK_READ, .lba = lba, .n_blocks = n_blocks, .data = data};
+	struct disk_req req = {
+		.kind = DISK_READ, .lba = lba, .n_blocks = n_blocks, .data = data};
 
 	disk_io(v->disk, &req);
 	v->report.n_ops[DISK_READ]++;
@@ -104,7 +107,8 @@ is_stale(struct verify *v, uint64_t lba)
 
 /* The blocks around lba that the same request wrote last. */
 static void
-request_extent(const struct verify *v, uint64_t lba, uint64_t *ret_first, uint64_t *ret_end)
+request_extent(const struct verify *v, uint64_t lba, uint64_t *ret_first,
+	       uint64_t *ret_end)
 {
 	uint32_t generation = verify_cell(v, lba)->generation;
 	uint64_t a = lba, b = lba + 1;
@@ -120,8 +124,8 @@ request_extent(const struct verify *v, uint64_t lba, uint64_t *ret_first, uint64
 }
 
 /*
- * An acknowledged write whose block holds what was there before: is all of the write missing, or
- * part of it? What belongs together is told once.
+ * An acknowledged write whose block holds what was there before: is all of the write
+ * missing, or part of it? What belongs together is told once.
  */
 static void
 say_lost(struct verify *v, uint64_t lba, const char *now_there)
@@ -147,12 +151,14 @@ say_lost(struct verify *v, uint64_t lba, const char *now_there)
 	}
 	if (n_right)
 		stgtest_fault(v->params, &v->report, FAULT_TORN, first, n_wrong,
-			      "of the write of %u blocks at %llu (generation %u), %u arrived; there is %s",
-			      (unsigned)(b - a), (unsigned long long)a, generation, n_right, now_there);
+			      "of the write of %u blocks at %llu (generation %u), %u "
+			      "arrived; there is %s",
+			      (unsigned)(b - a), (unsigned long long)a, generation,
+			      n_right, now_there);
 	else
 		stgtest_fault(v->params, &v->report, FAULT_LOST, first, n_wrong,
-			      "the write of generation %u was acknowledged; there is %s", generation,
-			      now_there);
+			      "the write of generation %u was acknowledged; there is %s",
+			      generation, now_there);
 }
 
 static void
@@ -167,7 +173,8 @@ name_whole_block(struct verify *v, uint64_t lba, const struct block_label *label
 			      "holds a block of another device (LBA %llu there)", there);
 	} else if (label->lba != lba) {
 		stgtest_fault(v->params, &v->report, FAULT_MISPLACED, lba, 1,
-			      "holds what was written to LBA %llu (generation %llu)", there, g);
+			      "holds what was written to LBA %llu (generation %llu)",
+			      there, g);
 	} else if (cell->state == CELL_UNMAPPED) {
 		stgtest_fault(v->params, &v->report, FAULT_UNMAP, lba, 1,
 			      "was unmapped and holds generation %llu", g);
@@ -193,14 +200,16 @@ name_broken_block(struct verify *v, uint64_t lba, const uint8_t *data)
 	verify_label(v, lba, cell->previous, v->block_b);
 	if (block_is_mix(data, v->block_b, v->block_a, length, &first)) {
 		stgtest_fault(v->params, &v->report, FAULT_TORN, lba, 1,
-			      "within the block: generation %u and what was before meet at byte %zu",
+			      "within the block: generation %u and what was before meet "
+			      "at byte %zu",
 			      cell->generation, first);
 		return;
 	}
 	for (size_t i = 0; i < length; i++)
 		n_wrong += data[i] != v->block_a[i];
 	stgtest_fault(v->params, &v->report, FAULT_CORRUPT, lba, 1,
-		      "%zu of %zu bytes differ from generation %u", n_wrong, length, cell->generation);
+		      "%zu of %zu bytes differ from generation %u", n_wrong, length,
+		      cell->generation);
 }
 
 /* An unmap that took too much? */
@@ -221,7 +230,8 @@ name_fault(struct verify *v, uint64_t lba, const uint8_t *data)
 
 	if (is_stale(v, lba)) {
 		stgtest_fault(v->params, &v->report, FAULT_STALE, lba, 1,
-			      "read back old content after the acknowledgement, the right one later");
+			      "read back old content after the acknowledgement, the "
+			      "right one later");
 		return;
 	}
 	if (v->stop)

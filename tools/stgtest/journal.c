@@ -59,7 +59,8 @@ decode_header(const uint8_t p[HEADER_SIZE], struct journal_header *h)
 		.write_through = p[64],
 	};
 	memcpy(h->target, p + TARGET_AT, sizeof(h->target) - 1);
-	return h->first <= h->n_blocks && h->n_range <= h->n_blocks - h->first ? 0 : -EINVAL;
+	return h->first <= h->n_blocks && h->n_range <= h->n_blocks - h->first ? 0
+									       : -EINVAL;
 }
 
 static int
@@ -81,7 +82,8 @@ open_file(const char *path, const char *mode, struct journal **ret_journal)
 }
 
 int
-journal_create(const char *path, const struct journal_header *header, struct journal **ret_journal)
+journal_create(const char *path, const struct journal_header *header,
+	       struct journal **ret_journal)
 {
 	uint8_t p[HEADER_SIZE];
 	struct journal *j;
@@ -110,7 +112,8 @@ journal_add(struct journal *j, const struct journal_record *r)
 	put_le64(p + 24, checksum(p, 24));
 	if (fwrite(p, RECORD_SIZE, 1, j->file) != 1)
 		return -errno;
-	if ((r->type == JOURNAL_ISSUE || r->type == JOURNAL_BEGIN) && fflush(j->file) != 0)
+	if ((r->type == JOURNAL_ISSUE || r->type == JOURNAL_BEGIN) &&
+	    fflush(j->file) != 0)
 		return -errno;
 	return 0;
 }
@@ -129,7 +132,8 @@ journal_close(struct journal *j)
 }
 
 int
-journal_open(const char *path, struct journal_header *ret_header, struct journal **ret_journal)
+journal_open(const char *path, struct journal_header *ret_header,
+	     struct journal **ret_journal)
 {
 	uint8_t p[HEADER_SIZE];
 	struct journal *j;
@@ -137,7 +141,8 @@ journal_open(const char *path, struct journal_header *ret_header, struct journal
 
 	if (err)
 		return err;
-	err = fread(p, HEADER_SIZE, 1, j->file) == 1 ? decode_header(p, ret_header) : -EINVAL;
+	err = fread(p, HEADER_SIZE, 1, j->file) == 1 ? decode_header(p, ret_header)
+						     : -EINVAL;
 	if (err) {
 		journal_close(j);
 		return err;

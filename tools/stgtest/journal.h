@@ -1,7 +1,8 @@
 /*
- * What was asked of a disk and what it promised, written outside of it, so that after a crash one
- * can tell which data must be there. An append-only file: a header, then records of 32 bytes, each
- * with a checksum; what a crash cuts off at the end only makes the claim weaker.
+ * What was asked of a disk and what it promised, written outside of it, so that after a
+ *crash one can tell which data must be there. An append-only file: a header, then records
+ *of 32 bytes, each with a checksum; what a crash cuts off at the end only makes the claim
+ *weaker.
  *
  *	ISSUE  a write or unmap is about to be sent; in the file before it is sent
  *	ACK    it was acknowledged
@@ -36,7 +37,8 @@ NODISCARD int journal_create(const char *path, const struct journal_header *head
 			     struct journal **ret_journal);
 /* ISSUE and BEGIN are in the file when this returns. */
 NODISCARD int journal_add(struct journal *journal, const struct journal_record *record);
-int journal_close(struct journal *journal); /* NULL is fine; -errno when the end could not be written */
+int journal_close(struct journal *journal); /* NULL is fine; -errno when the end could not
+					       be written */
 
 NODISCARD int journal_open(const char *path, struct journal_header *ret_header,
 			   struct journal **ret_journal);

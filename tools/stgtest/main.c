@@ -18,11 +18,13 @@ static const char usage_text[] =
 
 static const char help_text[] =
 	"\nDoes a disk keep what it is given?\n"
-	"\nTARGET: \\\\.\\pipe\\NAME\\T, iscsi://[USER@]HOST[:PORT]/IQN/LUN, a block device, a file.\n"
+	"\nTARGET: \\\\.\\pipe\\NAME\\T, iscsi://[USER@]HOST[:PORT]/IQN/LUN, a block "
+	"device, a file.\n"
 	"What is on it is overwritten.\n"
 	"\nThe first form is WinSpd's: OPCOUNT requests of the letters R W F U in turn.\n"
 	"\nOptions:\n"
-	"  -s, --seed SEED                   what the order of requests follows from (time)\n"
+	"  -s, --seed SEED                   what the order of requests follows from "
+	"(time)\n"
 	"  --mode MODE                       winspd, verify\n"
 	"  --depth N                         requests at once: 1 to 256 (8; winspd: 1)\n"
 	"  --ops N                           number of requests (10000, or by duration)\n"
@@ -30,7 +32,8 @@ static const char help_text[] =
 	"  --pattern PATTERN                 random, sequential\n"
 	"  --range FIRST:COUNT               the blocks to use (all, at most 4194304)\n"
 	"  --max-blocks N                    blocks of one request (64)\n"
-	"  --mix R,W,F,U                     weights of reads, writes, flushes, unmaps (40,45,5,10)\n"
+	"  --mix R,W,F,U                     weights of reads, writes, flushes, unmaps "
+	"(40,45,5,10)\n"
 	"  --fua PERCENT                     of the writes, with force unit access (10)\n"
 	"  --no-fill                         do not write the whole range first\n"
 	"  --no-sweep                        do not read the whole range at the end\n"
@@ -46,18 +49,21 @@ static const char help_text[] =
 	"  --quiet                           no progress, no command line\n"
 	"  -h, --help                        this\n"
 	"  --version                         the version\n"
-	"\nExit codes: 0 all is well; 1 usage; 2 the disk cannot be opened; 3 bad data; 4 a request\n"
+	"\nExit codes: 0 all is well; 1 usage; 2 the disk cannot be opened; 3 bad data; "
+	"4 a request\n"
 	"failed or the connection ended.\n"
 	"\nExamples:\n"
 	"  stgtest '\\\\.\\pipe\\rawdisk\\0' 1000 WRUR '*' '*'\n"
-	"  stgtest --mode verify --duration 60 --depth 32 iscsi://127.0.0.1/iqn.2026-01.org.example:d/0\n"
+	"  stgtest --mode verify --duration 60 --depth 32 "
+	"iscsi://127.0.0.1/iqn.2026-01.org.example:d/0\n"
 	"  stgtest --mode verify --state /tmp/state /dev/sdx    # cut the power, then:\n"
 	"  stgtest --verify-only /tmp/state\n";
 
 static int
 usage_error(const char *what, const char *detail)
 {
-	fprintf(stderr, "stgtest: %s%s%s\n%s", what, *detail ? ": " : "", detail, usage_text);
+	fprintf(stderr, "stgtest: %s%s%s\n%s", what, *detail ? ": " : "", detail,
+		usage_text);
 	return STGTEST_USAGE;
 }
 
@@ -97,7 +103,8 @@ parse_mix(const char *s, struct stgtest_params *p)
 {
 	int n = 0;
 
-	return sscanf(s, "%5u,%5u,%5u,%5u%n", &p->reads, &p->writes, &p->flushes, &p->unmaps, &n) == 4 &&
+	return sscanf(s, "%5u,%5u,%5u,%5u%n", &p->reads, &p->writes, &p->flushes,
+		      &p->unmaps, &n) == 4 &&
 	       !s[n] && p->reads + p->writes + p->flushes + p->unmaps;
 }
 
@@ -156,7 +163,8 @@ static const struct option long_options[] = {
 
 struct command_line {
 	struct stgtest_params p;
-	uint64_t depth, ops, duration, max_blocks, fua, block_length, timeout, connect_timeout, errors;
+	uint64_t depth, ops, duration, max_blocks, fua, block_length, timeout,
+		connect_timeout, errors;
 	bool mode_said;
 };
 
@@ -196,8 +204,9 @@ flag_of(struct command_line *c, int id)
 		int id;
 		bool *value;
 	} flags[] = {
-		{OPT_NO_FILL, &c->p.no_fill}, {OPT_NO_SWEEP, &c->p.no_sweep}, {OPT_DIRECT, &c->p.disk.direct},
-		{OPT_JSON, &c->p.json},	      {OPT_PROGRESS, &c->p.progress}, {OPT_QUIET, &c->p.quiet},
+		{OPT_NO_FILL, &c->p.no_fill},	 {OPT_NO_SWEEP, &c->p.no_sweep},
+		{OPT_DIRECT, &c->p.disk.direct}, {OPT_JSON, &c->p.json},
+		{OPT_PROGRESS, &c->p.progress},	 {OPT_QUIET, &c->p.quiet},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
@@ -251,7 +260,8 @@ take_option(struct command_line *c, int id, const char *name)
 		return STGTEST_OK;
 	}
 	if (id == '?')
-		return usage_error("there is no such option, or it lacks its value", name);
+		return usage_error("there is no such option, or it lacks its value",
+				   name);
 	if (flag)
 		*flag = true;
 	else if (number ? !parse_number(optarg, max, number) : !take_word(c, id, optarg))
@@ -328,7 +338,11 @@ int
 main(int argc, char **argv)
 {
 	struct command_line c = {
-		.p = {.program = "stgtest", .op_set = "", .reads = 40, .writes = 45, .flushes = 5,
+		.p = {.program = "stgtest",
+		      .op_set = "",
+		      .reads = 40,
+		      .writes = 45,
+		      .flushes = 5,
 		      .unmaps = 10},
 		.fua = 10,
 		.errors = ERRORS_DEFAULT,
@@ -345,11 +359,13 @@ main(int argc, char **argv)
 	settle(&c);
 	c.p.target = argv[optind];
 	if (c.p.verify_only)
-		return argc - optind > 1 ? usage_error("--verify-only takes one disk", "") :
-					   stgtest_verify_state(&c.p);
+		return argc - optind > 1 ? usage_error("--verify-only takes one disk", "")
+					 : stgtest_verify_state(&c.p);
 	if (!c.p.target)
 		return usage_error("no disk named", "");
-	if (c.p.verify ? argc - optind != 1 : !take_classic(&c.p, argc - optind, argv + optind))
-		return usage_error("these arguments cannot be", c.p.verify ? "--mode verify takes one disk" : "");
+	if (c.p.verify ? argc - optind != 1
+		       : !take_classic(&c.p, argc - optind, argv + optind))
+		return usage_error("these arguments cannot be",
+				   c.p.verify ? "--mode verify takes one disk" : "");
 	return run(&c.p);
 }

@@ -31,8 +31,9 @@ add_option(struct buf *dst, const char *name, uint64_t value, uint64_t standard)
 static void
 add_word(struct buf *dst, const char *word)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "/:._-,+=@%[]";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		"/:._-,+=@%[]";
 
 	if (*word && !word[strspn(word, plain)]) {
 		buf_printf(dst, " %s", word);
@@ -57,7 +58,8 @@ classic_line(const struct stgtest_params *p, struct buf *dst)
 	if (p->address == UINT64_MAX)
 		buf_add(dst, " *", 2);
 	else
-		buf_printf(dst, " %x:%x", (unsigned)(p->address >> 32), (unsigned)p->address);
+		buf_printf(dst, " %x:%x", (unsigned)(p->address >> 32),
+			   (unsigned)p->address);
 	if (p->count == UINT32_MAX)
 		buf_add(dst, " *", 2);
 	else
@@ -72,8 +74,8 @@ stgtest_command_line(const struct stgtest_params *p, struct buf *dst)
 		classic_line(p, dst);
 		return;
 	}
-	buf_printf(dst, " --mode verify --seed %llu --depth %u", (unsigned long long)p->seed,
-		   p->disk.depth);
+	buf_printf(dst, " --mode verify --seed %llu --depth %u",
+		   (unsigned long long)p->seed, p->disk.depth);
 	add_option(dst, "--ops", p->ops, 0);
 	add_option(dst, "--duration", p->duration_s, 0);
 	add_option(dst, "--max-blocks", p->max_blocks, 0);
@@ -94,8 +96,9 @@ stgtest_command_line(const struct stgtest_params *p, struct buf *dst)
 }
 
 void
-stgtest_fault(const struct stgtest_params *params, struct stgtest_report *r, enum stgtest_fault fault,
-	      uint64_t lba, uint32_t n_blocks, const char *fmt, ...)
+stgtest_fault(const struct stgtest_params *params, struct stgtest_report *r,
+	      enum stgtest_fault fault, uint64_t lba, uint32_t n_blocks, const char *fmt,
+	      ...)
 {
 	char text[768];
 	va_list ap;
@@ -104,10 +107,12 @@ stgtest_fault(const struct stgtest_params *params, struct stgtest_report *r, enu
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (params->verify || params->verify_only)
-		fprintf(stderr, "%s: LBA %llu, %u block%s: %s\n", stgtest_fault_names[fault],
-			(unsigned long long)lba, n_blocks, n_blocks == 1 ? "" : "s", text);
+		fprintf(stderr, "%s: LBA %llu, %u block%s: %s\n",
+			stgtest_fault_names[fault], (unsigned long long)lba, n_blocks,
+			n_blocks == 1 ? "" : "s", text);
 	buf_printf(&r->faults, "%s{\"kind\":\"%s\",\"lba\":%llu,\"blocks\":%u,\"text\":",
-		   r->n_faults_all ? "," : "", stgtest_fault_names[fault], (unsigned long long)lba, n_blocks);
+		   r->n_faults_all ? "," : "", stgtest_fault_names[fault],
+		   (unsigned long long)lba, n_blocks);
 	buf_json_string(&r->faults, text);
 	buf_add(&r->faults, "}", 1);
 	r->n_faults[fault]++;
@@ -115,44 +120,63 @@ stgtest_fault(const struct stgtest_params *params, struct stgtest_report *r, enu
 }
 
 static void
-print_json(const struct stgtest_params *p, const struct stgtest_report *r, const struct disk *disk,
-	   double seconds)
+print_json(const struct stgtest_params *p, const struct stgtest_report *r,
+	   const struct disk *disk, double seconds)
 {
 	const struct disk_geometry *g = disk_geometry(disk);
 	CLEANUP(buf_fini) struct buf out = BUF_INIT, line = BUF_INIT;
 
 	if (!p->verify_only)
 		stgtest_command_line(p, &line);
-	buf_printf(&out, "{\"result\":\"%s\",\"target\":", r->n_faults_all || r->broken ? "failed" : "ok");
+	buf_printf(&out, "{\"result\":\"%s\",\"target\":",
+		   r->n_faults_all || r->broken ? "failed" : "ok");
 	buf_json_string(&out, p->target);
-	buf_printf(&out, ",\"way\":\"%s\",\"mode\":\"%s\",\"seed\":%llu,\"blocks\":%llu,\"block_length\":%u",
-		   disk_way(disk), p->verify_only ? "verify-only" : p->verify ? "verify" : "winspd",
-		   (unsigned long long)p->seed, (unsigned long long)g->n_blocks, g->block_length);
-	buf_printf(&out, ",\"reads\":%llu,\"writes\":%llu,\"flushes\":%llu,\"unmaps\":%llu",
-		   (unsigned long long)r->n_ops[DISK_READ], (unsigned long long)r->n_ops[DISK_WRITE],
-		   (unsigned long long)r->n_ops[DISK_FLUSH], (unsigned long long)r->n_ops[DISK_UNMAP]);
-	buf_printf(&out, ",\"bytes_read\":%llu,\"bytes_written\":%llu,\"blocks_checked\":%llu",
-		   (unsigned long long)r->bytes_read, (unsigned long long)r->bytes_written,
+	buf_printf(&out,
+		   ",\"way\":\"%s\",\"mode\":\"%s\",\"seed\":%llu,\"blocks\":%llu,"
+		   "\"block_length\":%u",
+		   disk_way(disk),
+		   p->verify_only ? "verify-only"
+		   : p->verify	  ? "verify"
+				  : "winspd",
+		   (unsigned long long)p->seed, (unsigned long long)g->n_blocks,
+		   g->block_length);
+	buf_printf(&out,
+		   ",\"reads\":%llu,\"writes\":%llu,\"flushes\":%llu,\"unmaps\":%llu",
+		   (unsigned long long)r->n_ops[DISK_READ],
+		   (unsigned long long)r->n_ops[DISK_WRITE],
+		   (unsigned long long)r->n_ops[DISK_FLUSH],
+		   (unsigned long long)r->n_ops[DISK_UNMAP]);
+	buf_printf(&out,
+		   ",\"bytes_read\":%llu,\"bytes_written\":%llu,\"blocks_checked\":%llu",
+		   (unsigned long long)r->bytes_read,
+		   (unsigned long long)r->bytes_written,
 		   (unsigned long long)r->n_checked);
-	buf_printf(&out, ",\"torn_in_flight\":%llu,\"seconds\":%.3f,\"faults\":[%s],\"replay\":",
-		   (unsigned long long)r->n_allowed_torn, seconds, buf_str(&r->faults));
+	buf_printf(
+		&out,
+		",\"torn_in_flight\":%llu,\"seconds\":%.3f,\"faults\":[%s],\"replay\":",
+		(unsigned long long)r->n_allowed_torn, seconds, buf_str(&r->faults));
 	buf_json_string(&out, buf_str(&line));
 	printf("%s}\n", buf_str(&out));
 }
 
 int
-stgtest_report_end(const struct stgtest_params *p, struct stgtest_report *r, const struct disk *disk)
+stgtest_report_end(const struct stgtest_params *p, struct stgtest_report *r,
+		   const struct disk *disk)
 {
-	double seconds = r->start_ns ? (double)(clock_monotonic_ns() - r->start_ns) / 1e9 : 0;
+	double seconds =
+		r->start_ns ? (double)(clock_monotonic_ns() - r->start_ns) / 1e9 : 0;
 	CLEANUP(buf_fini) struct buf line = BUF_INIT;
 	bool good = !r->n_faults_all && !r->broken;
 
 	if (p->json) {
 		print_json(p, r, disk, seconds);
 	} else {
-		printf("%llu reads, %llu writes, %llu flushes, %llu unmaps; %llu blocks checked",
-		       (unsigned long long)r->n_ops[DISK_READ], (unsigned long long)r->n_ops[DISK_WRITE],
-		       (unsigned long long)r->n_ops[DISK_FLUSH], (unsigned long long)r->n_ops[DISK_UNMAP],
+		printf("%llu reads, %llu writes, %llu flushes, %llu unmaps; %llu blocks "
+		       "checked",
+		       (unsigned long long)r->n_ops[DISK_READ],
+		       (unsigned long long)r->n_ops[DISK_WRITE],
+		       (unsigned long long)r->n_ops[DISK_FLUSH],
+		       (unsigned long long)r->n_ops[DISK_UNMAP],
 		       (unsigned long long)r->n_checked);
 		if (r->n_allowed_torn)
 			printf("; %llu torn while not yet acknowledged",
@@ -174,8 +198,8 @@ stgtest_report_end(const struct stgtest_params *p, struct stgtest_report *r, con
 }
 
 void
-stgtest_progress(const struct stgtest_params *p, const struct stgtest_report *r, const char *what,
-		 uint64_t done, uint64_t of, bool last)
+stgtest_progress(const struct stgtest_params *p, const struct stgtest_report *r,
+		 const char *what, uint64_t done, uint64_t of, bool last)
 {
 	static uint64_t next_ns; /* one thread, one run */
 	static bool shown;
@@ -194,6 +218,7 @@ stgtest_progress(const struct stgtest_params *p, const struct stgtest_report *r,
 	if (of && of != UINT64_MAX)
 		fprintf(stderr, " of %llu", (unsigned long long)of);
 	fprintf(stderr, ", %llu MiB read, %llu MiB written, %llu faults\033[K%s",
-		(unsigned long long)(r->bytes_read >> 20), (unsigned long long)(r->bytes_written >> 20),
+		(unsigned long long)(r->bytes_read >> 20),
+		(unsigned long long)(r->bytes_written >> 20),
 		(unsigned long long)r->n_faults_all, isatty(STDERR_FILENO) ? "" : "\n");
 }

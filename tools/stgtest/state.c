@@ -1,6 +1,7 @@
 /*
- * --verify-only: what a journal promises against what the disk holds after a crash. For each block:
- * the newest write that was acknowledged and flushed must be there, or a later one that was issued.
+ * --verify-only: what a journal promises against what the disk holds after a crash. For
+ * each block: the newest write that was acknowledged and flushed must be there, or a
+ * later one that was issued.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,9 +23,9 @@ struct op {
 };
 
 struct promise {
-	uint32_t durable;  /* generation that must be there at least; 0: none */
-	uint32_t before;   /* durable one before that */
-	uint32_t latest;   /* newest that was issued */
+	uint32_t durable; /* generation that must be there at least; 0: none */
+	uint32_t before;  /* durable one before that */
+	uint32_t latest;  /* newest that was issued */
 	bool durable_unmap, later_unmap;
 };
 
@@ -34,7 +35,8 @@ struct state {
 	struct stgtest_report report;
 	struct op *ops; /* by generation - 1 */
 	uint32_t n_ops, cap_ops;
-	uint64_t flushed_before; /* records before that place are durable when acknowledged */
+	uint64_t flushed_before; /* records before that place are durable when
+				    acknowledged */
 	struct promise *promises;
 	uint8_t *data, *a, *b;
 	bool unmap_zeroes;
@@ -50,7 +52,8 @@ range_fits(const struct state *s, const struct journal_record *r)
 static int
 add_op(struct state *s, const struct journal_record *r)
 {
-	if (r->id != (uint64_t)s->n_ops + 1 || !range_fits(s, r) || s->n_ops == UINT32_MAX - 1)
+	if (r->id != (uint64_t)s->n_ops + 1 || !range_fits(s, r) ||
+	    s->n_ops == UINT32_MAX - 1)
 		return -EINVAL;
 	if (s->n_ops == s->cap_ops) {
 		uint32_t cap = s->cap_ops ? s->cap_ops * 2 : 1024;
@@ -61,11 +64,13 @@ add_op(struct state *s, const struct journal_record *r)
 		s->ops = ops;
 		s->cap_ops = cap;
 	}
-	s->ops[s->n_ops++] = (struct op){r->lba, UINT64_MAX, r->n_blocks, r->kind, r->fua};
+	s->ops[s->n_ops++] =
+		(struct op){r->lba, UINT64_MAX, r->n_blocks, r->kind, r->fua};
 	return 0;
 }
 
-/* Flushes are few: the place of each BEGIN is found by its number in a ring of the newest. */
+/* Flushes are few: the place of each BEGIN is found by its number in a ring of the
+ * newest. */
 enum { FLUSHES = 1024 };
 
 static int
@@ -83,7 +88,8 @@ read_journal(struct state *s, struct journal *j)
 		else if (r.type == JOURNAL_BEGIN)
 			begins[r.id % FLUSHES] = at;
 		else if (r.type == JOURNAL_FLUSH)
-			s->flushed_before = MAX(s->flushed_before, begins[r.id % FLUSHES]);
+			s->flushed_before =
+				MAX(s->flushed_before, begins[r.id % FLUSHES]);
 		else
 			err = -EINVAL;
 	}
@@ -97,7 +103,8 @@ make_promises(struct state *s)
 	for (uint32_t i = 0; i < s->n_ops; i++) {
 		const struct op *op = &s->ops[i];
 		bool acked = op->acked_at != UINT64_MAX;
-		bool durable = acked && (s->h.write_through || op->fua || op->acked_at < s->flushed_before);
+		bool durable = acked && (s->h.write_through || op->fua ||
+					 op->acked_at < s->flushed_before);
 
 		for (uint32_t k = 0; k < op->n_blocks; k++) {
 			struct promise *p = &s->promises[op->lba - s->h.first + k];
@@ -130,8 +137,9 @@ say(struct state *s, enum stgtest_fault fault, uint64_t lba, const char *what)
 	const struct promise *p = &s->promises[lba - s->h.first];
 
 	stgtest_fault(s->params, &s->report, fault, lba, 1,
-		      "%s; generation %u was acknowledged and flushed, %u is the last one issued", what,
-		      p->durable, p->latest);
+		      "%s; generation %u was acknowledged and flushed, %u is the last "
+		      "one issued",
+		      what, p->durable, p->latest);
 }
 
 static void
@@ -153,7 +161,8 @@ check_label(struct state *s, uint64_t lba, const struct block_label *l)
 			say(s, FAULT_LOST, lba, "holds what an earlier run wrote");
 	} else if (l->generation > p->latest) {
 		say(s, FAULT_FUTURE, lba, text);
-	} else if (l->generation < p->durable && !(p->durable_unmap && !s->unmap_zeroes)) {
+	} else if (l->generation < p->durable &&
+		   !(p->durable_unmap && !s->unmap_zeroes)) {
 		say(s, p->durable_unmap ? FAULT_UNMAP : FAULT_LOST, lba, text);
 	}
 }
@@ -167,7 +176,8 @@ check_broken(struct state *s, uint64_t lba, const uint8_t *data)
 	/* A block that was being written when the crash came may be torn. */
 	content(s, lba, p->durable_unmap ? 0 : p->durable, s->a);
 	content(s, lba, p->latest, s->b);
-	if (p->latest > p->durable && (!p->durable || block_is_mix(data, s->a, s->b, length, &first))) {
+	if (p->latest > p->durable &&
+	    (!p->durable || block_is_mix(data, s->a, s->b, length, &first))) {
 		s->report.n_allowed_torn++;
 		return;
 	}
@@ -189,8 +199,10 @@ check_block(struct state *s, uint64_t lba, const uint8_t *data)
 		check_label(s, lba, &label);
 	} else if (block_is_zero(data, s->h.block_length)) {
 		if (p->durable && !p->durable_unmap && !p->later_unmap)
-			say(s, p->before ? FAULT_ZEROED : FAULT_LOST, lba, "holds zeroes");
-	} else if (p->latest && (p->durable || p->latest) && !(p->durable_unmap && !s->unmap_zeroes)) {
+			say(s, p->before ? FAULT_ZEROED : FAULT_LOST, lba,
+			    "holds zeroes");
+	} else if (p->latest && (p->durable || p->latest) &&
+		   !(p->durable_unmap && !s->unmap_zeroes)) {
 		check_broken(s, lba, data);
 	}
 }
@@ -200,10 +212,14 @@ geometry_fits(const struct state *s, const struct disk *disk)
 {
 	const struct disk_geometry *g = disk_geometry(disk);
 
-	if (g->block_length == s->h.block_length && g->n_blocks >= s->h.first + s->h.n_range)
+	if (g->block_length == s->h.block_length &&
+	    g->n_blocks >= s->h.first + s->h.n_range)
 		return true;
-	fprintf(stderr, "stgtest: the disk has %llu blocks of %u bytes; the state file is about %llu of "
-		"%u\n", (unsigned long long)g->n_blocks, g->block_length,
+	fprintf(stderr,
+		"stgtest: the disk has %llu blocks of %u bytes; the state file is about "
+		"%llu of "
+		"%u\n",
+		(unsigned long long)g->n_blocks, g->block_length,
 		(unsigned long long)s->h.n_blocks, s->h.block_length);
 	return false;
 }
@@ -211,12 +227,16 @@ geometry_fits(const struct state *s, const struct disk *disk)
 static void
 sweep(struct state *s, struct disk *disk)
 {
-	uint32_t step = MAX(MIN((uint32_t)READ_BLOCKS, disk_geometry(disk)->max_transfer / s->h.block_length),
+	uint32_t step = MAX(MIN((uint32_t)READ_BLOCKS,
+				disk_geometry(disk)->max_transfer / s->h.block_length),
 			    1u);
 
 	for (uint64_t at = 0; at < s->h.n_range; at += step) {
-		struct disk_req req = {.kind = DISK_READ, .lba = s->h.first + at, .data = s->data,
-				       .n_blocks = (uint32_t)MIN((uint64_t)step, s->h.n_range - at)};
+		struct disk_req req = {
+			.kind = DISK_READ,
+			.lba = s->h.first + at,
+			.data = s->data,
+			.n_blocks = (uint32_t)MIN((uint64_t)step, s->h.n_range - at)};
 		char text[640];
 
 		disk_io(disk, &req);
@@ -225,16 +245,19 @@ sweep(struct state *s, struct disk *disk)
 		if (!disk_good(&req.out)) {
 			disk_outcome_format(disk, &req.out, text, sizeof(text));
 			stgtest_fault(s->params, &s->report,
-				      disk_failure(disk)->err ? FAULT_CONNECTION : FAULT_STATUS, req.lba,
-				      req.n_blocks, "read: %s", text);
+				      disk_failure(disk)->err ? FAULT_CONNECTION
+							      : FAULT_STATUS,
+				      req.lba, req.n_blocks, "read: %s", text);
 			s->report.broken = true;
 			if (disk_failure(disk)->err)
 				return;
 			continue;
 		}
 		for (uint32_t i = 0; i < req.n_blocks; i++)
-			check_block(s, req.lba + i, s->data + (size_t)i * s->h.block_length);
-		stgtest_progress(s->params, &s->report, "verify", at, s->h.n_range, false);
+			check_block(s, req.lba + i,
+				    s->data + (size_t)i * s->h.block_length);
+		stgtest_progress(s->params, &s->report, "verify", at, s->h.n_range,
+				 false);
 		if (s->report.n_faults_all >= s->params->n_errors_max)
 			return;
 	}
@@ -251,7 +274,8 @@ run(struct state *s, struct journal *j)
 	int code = STGTEST_NO_DISK;
 
 	if (read_journal(s, j) != 0) {
-		fprintf(stderr, "stgtest: %s: its records make no sense\n", s->params->verify_only);
+		fprintf(stderr, "stgtest: %s: its records make no sense\n",
+			s->params->verify_only);
 		return STGTEST_USAGE;
 	}
 	make_promises(s);
@@ -298,7 +322,8 @@ stgtest_verify_state(const struct stgtest_params *params)
 	if (s.promises && s.data && s.a && s.b)
 		code = run(&s, j);
 	else
-		fprintf(stderr, "stgtest: %s: no memory for what it describes\n", params->verify_only);
+		fprintf(stderr, "stgtest: %s: no memory for what it describes\n",
+			params->verify_only);
 	journal_close(j);
 	free(s.ops);
 	free(s.promises);

@@ -1,7 +1,8 @@
 /*
- * The verifying mode: blocks that say what they are, several requests at once. Two requests that
- * touch the same block are never under way together, so what each block must hold is certain. The
- * order of submission depends on the seed alone: a request that must wait is waited for.
+ * The verifying mode: blocks that say what they are, several requests at once. Two
+ * requests that touch the same block are never under way together, so what each block
+ * must hold is certain. The order of submission depends on the seed alone: a request that
+ * must wait is waited for.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -65,7 +66,8 @@ acknowledged(struct verify *v, const struct verify_slot *s)
 		cell->state = req->kind == DISK_WRITE ? CELL_WRITTEN : CELL_UNMAPPED;
 	}
 	if (good)
-		journal_or_stop(v, &(struct journal_record){.type = JOURNAL_ACK, .id = s->generation});
+		journal_or_stop(v, &(struct journal_record){.type = JOURNAL_ACK,
+							    .id = s->generation});
 }
 
 static void
@@ -85,7 +87,8 @@ complete(struct verify *v, struct verify_slot *s)
 		for (uint32_t i = 0; i < req->n_blocks; i++)
 			verify_check(v, req->lba + i, s->data + i * length);
 	else if (req->kind == DISK_FLUSH && disk_good(&req->out))
-		journal_or_stop(v, &(struct journal_record){.type = JOURNAL_FLUSH, .id = s->flush_id});
+		journal_or_stop(v, &(struct journal_record){.type = JOURNAL_FLUSH,
+							    .id = s->flush_id});
 }
 
 /* One completion; false: none is outstanding. */
@@ -135,10 +138,14 @@ issue_change(struct verify *v, struct verify_slot *s)
 
 	s->generation = ++v->generation;
 	for (uint32_t i = 0; req->kind == DISK_WRITE && i < s->range.n_blocks; i++)
-		verify_label(v, s->range.lba + i, s->generation, s->data + i * v->g.block_length);
-	journal_or_stop(v, &(struct journal_record){.type = JOURNAL_ISSUE, .kind = (uint8_t)req->kind,
-						    .fua = req->fua, .n_blocks = s->range.n_blocks,
-						    .lba = s->range.lba, .id = s->generation});
+		verify_label(v, s->range.lba + i, s->generation,
+			     s->data + i * v->g.block_length);
+	journal_or_stop(v, &(struct journal_record){.type = JOURNAL_ISSUE,
+						    .kind = (uint8_t)req->kind,
+						    .fua = req->fua,
+						    .n_blocks = s->range.n_blocks,
+						    .lba = s->range.lba,
+						    .id = s->generation});
 }
 
 static void
@@ -154,14 +161,20 @@ issue(struct verify *v, enum disk_kind kind, struct disk_range range, bool fua)
 	if (v->stop)
 		return;
 	s->range = range;
-	s->req = (struct disk_req){.kind = kind, .fua = fua && v->g.fua, .lba = range.lba,
-				   .n_blocks = range.n_blocks, .data = s->data, .ranges = &s->range,
-				   .n_ranges = 1, .ctx = s};
+	s->req = (struct disk_req){.kind = kind,
+				   .fua = fua && v->g.fua,
+				   .lba = range.lba,
+				   .n_blocks = range.n_blocks,
+				   .data = s->data,
+				   .ranges = &s->range,
+				   .n_ranges = 1,
+				   .ctx = s};
 	if (kind == DISK_WRITE || kind == DISK_UNMAP) {
 		issue_change(v, s);
 	} else if (kind == DISK_FLUSH) {
 		s->flush_id = ++v->flush_id;
-		journal_or_stop(v, &(struct journal_record){.type = JOURNAL_BEGIN, .id = s->flush_id});
+		journal_or_stop(v, &(struct journal_record){.type = JOURNAL_BEGIN,
+							    .id = s->flush_id});
 	}
 	if (kind != DISK_FLUSH)
 		set_busy(v, &range, true);
@@ -200,7 +213,8 @@ static enum disk_kind
 draw_kind(struct verify *v)
 {
 	const struct stgtest_params *p = v->params;
-	const unsigned weights[] = {p->reads, p->writes, v->g.cache_supported ? p->flushes : 0,
+	const unsigned weights[] = {p->reads, p->writes,
+				    v->g.cache_supported ? p->flushes : 0,
 				    v->g.unmap_supported ? p->unmaps : 0};
 	uint64_t sum = 0, x;
 
@@ -238,7 +252,9 @@ static void
 mixed(struct verify *v)
 {
 	const struct stgtest_params *p = v->params;
-	uint64_t until = p->duration_s ? clock_monotonic_ns() + p->duration_s * 1000000000ull : UINT64_MAX;
+	uint64_t until = p->duration_s
+				 ? clock_monotonic_ns() + p->duration_s * 1000000000ull
+				 : UINT64_MAX;
 	uint64_t n = p->ops ? p->ops : p->duration_s ? UINT64_MAX : OPS_DEFAULT;
 
 	for (uint64_t i = 0; i < n && !v->stop && clock_monotonic_ns() < until; i++) {
@@ -267,8 +283,13 @@ static int
 prepare_journal(struct verify *v)
 {
 	struct journal_header h = {
-		.device = v->device, .run = v->run, .n_blocks = v->g.n_blocks, .first = v->first,
-		.n_range = v->n_range, .seed = v->params->seed, .block_length = v->g.block_length,
+		.device = v->device,
+		.run = v->run,
+		.n_blocks = v->g.n_blocks,
+		.first = v->first,
+		.n_range = v->n_range,
+		.seed = v->params->seed,
+		.block_length = v->g.block_length,
 		.write_through = !v->g.cache_supported,
 	};
 	int err;
@@ -289,12 +310,16 @@ prepare_range(struct verify *v)
 	uint64_t left;
 
 	if (v->g.block_length < BLOCK_LENGTH_MIN || v->g.block_length % 8) {
-		fprintf(stderr, "stgtest: blocks of %u bytes: --mode verify needs 64 or more, a multiple of "
-			"8\n", v->g.block_length);
+		fprintf(stderr,
+			"stgtest: blocks of %u bytes: --mode verify needs 64 or more, a "
+			"multiple of "
+			"8\n",
+			v->g.block_length);
 		return -EINVAL;
 	}
 	if (p->first >= v->g.n_blocks) {
-		fprintf(stderr, "stgtest: the range begins at block %llu and the disk has %llu\n",
+		fprintf(stderr,
+			"stgtest: the range begins at block %llu and the disk has %llu\n",
 			(unsigned long long)p->first, (unsigned long long)v->g.n_blocks);
 		return -EINVAL;
 	}
@@ -302,7 +327,8 @@ prepare_range(struct verify *v)
 	v->first = p->first;
 	v->n_range = MIN(left, p->n_blocks ? p->n_blocks : RANGE_DEFAULT_MAX);
 	v->max_blocks = MAX(MIN(p->max_blocks ? p->max_blocks : MAX_BLOCKS_DEFAULT,
-				v->g.max_transfer / v->g.block_length), 1u);
+				v->g.max_transfer / v->g.block_length),
+			    1u);
 	v->max_blocks = MIN(v->max_blocks, v->g.max_unmap_blocks);
 	return 0;
 }
@@ -320,13 +346,16 @@ prepare_memory(struct verify *v)
 	v->block_b = disk_alloc(length);
 	v->again = disk_alloc(v->max_blocks * length);
 	v->suspect_data = disk_alloc(SUSPECTS_MAX * length);
-	ok = v->cells && v->slots && v->block_a && v->block_b && v->again && v->suspect_data;
+	ok = v->cells && v->slots && v->block_a && v->block_b && v->again &&
+	     v->suspect_data;
 	for (unsigned i = 0; ok && i < v->n_slots; i++) {
 		v->slots[i].data = disk_alloc(v->max_blocks * length);
 		ok = v->slots[i].data;
 	}
 	if (!ok)
-		fprintf(stderr, "stgtest: out of memory for %llu blocks: name a smaller --range\n",
+		fprintf(stderr,
+			"stgtest: out of memory for %llu blocks: name a smaller "
+			"--range\n",
 			(unsigned long long)v->n_range);
 	return ok;
 }
@@ -354,7 +383,9 @@ verify_fini(struct verify *v, int code)
 int
 stgtest_verify(const struct stgtest_params *params, struct disk *disk)
 {
-	struct verify v = {.params = params, .disk = disk, .g = *disk_geometry(disk),
+	struct verify v = {.params = params,
+			   .disk = disk,
+			   .g = *disk_geometry(disk),
 			   .random = params->seed};
 	int code = STGTEST_USAGE;
 
