@@ -232,6 +232,125 @@ test_transact_process(void **state)
 	spd_test_end(unit);
 }
 
+/* ---------------------------------------------------------------- optional operations */
+
+static struct {
+	unsigned zeroes, same, compare, query;
+} n_called;
+static bool query_later;
+
+static BOOLEAN
+write_zeroes(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 count, BOOLEAN may_unmap, BOOLEAN flush,
+	     SPD_STORAGE_UNIT_STATUS *s)
+{
+	n_called.zeroes++;
+	memset(spd_test_memory + lba * SPD_TEST_BLOCK, 0, (size_t)count * SPD_TEST_BLOCK);
+	return TRUE;
+}
+
+static BOOLEAN
+write_same(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 count, BOOLEAN flush,
+	   SPD_STORAGE_UNIT_STATUS *s)
+{
+	n_called.same++;
+	for (UINT32 i = 0; i < count; i++)
+		memcpy(spd_test_memory + (lba + i) * SPD_TEST_BLOCK, buffer, SPD_TEST_BLOCK);
+	return TRUE;
+}
+
+static BOOLEAN
+compare_and_write(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 count, BOOLEAN flush,
+		  SPD_STORAGE_UNIT_STATUS *s)
+{
+	size_t size = (size_t)count * SPD_TEST_BLOCK;
+	UINT8 *at = spd_test_memory + lba * SPD_TEST_BLOCK;
+	UINT64 offset = 0;
+
+	n_called.compare++;
+	while (offset < size && at[offset] == ((UINT8 *)buffer)[offset])
+		offset++;
+	if (offset == size)
+		memcpy(at, (UINT8 *)buffer + size, size);
+	else
+		SpdStorageUnitStatusSetSense(s, SCSI_SENSE_MISCOMPARE, 0x1d, &offset);
+	return TRUE;
+}
+
+/* Answered at once, or by a response whose Information is the number of ranges. */
+static BOOLEAN
+query_ranges(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 count, SPDX_RANGE *ranges, PUINT32 n,
+	     SPD_STORAGE_UNIT_STATUS *s)
+{
+	SPD_STORAGE_UNIT_OPERATION_CONTEXT *c = SpdStorageUnitGetOperationContext();
+	SPD_IOCTL_TRANSACT_RSP rsp = {.Hint = c->Request->Hint, .Kind = c->Request->Kind};
+
+	n_called.query++;
+	ranges[0] = (SPDX_RANGE){lba, 5, 1};
+	*n = 1;
+	rsp.Status.Information = 1;
+	if (query_later)
+		SpdStorageUnitSendResponse(unit, &rsp, NULL);
+	return !query_later;
+}
+
+static DWORD
+execute16(HANDLE h, const char *cdb, INT direction, PVOID data, UINT32 length)
+{
+	CDB c;
+
+	memcpy(c.AsByte, cdb, 16);
+	return SpdIoctlScsiExecute(h, 0, &c, direction, data, &length, &status, sense);
+}
+
+static void
+test_optional_operations(void **state)
+{
+	SPD_STORAGE_UNIT_INTERFACE interface = spd_test_interface;
+	SPD_STORAGE_UNIT *unit;
+	UINT8 data[SPD_TEST_BLOCK * 2];
+	HANDLE h;
+
+	memset(&n_called, 0, sizeof(n_called));
+	SpdxInterfaceSetWriteZeroes(&interface, write_zeroes);
+	SpdxInterfaceSetWriteSame(&interface, write_same);
+	SpdxInterfaceSetCompareAndWrite(&interface, compare_and_write);
+	SpdxInterfaceSetQueryRanges(&interface, query_ranges);
+	unit = spd_test_start(&interface, 1);
+	assert_int_equal(SpdIoctlOpenDevice(hardware, &h), 0);
+	memset(data, 0x99, sizeof(data));
+	/* WRITE SAME (16) of 3 blocks at 10 */
+	assert_int_equal(execute16(h, "\x93\0\0\0\0\0\0\0\0\x0a\0\0\0\x03\0\0", 1, data,
+				   SPD_TEST_BLOCK), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(n_called.same, 1);
+	assert_int_equal(spd_test_memory[12 * SPD_TEST_BLOCK + 511], 0x99);
+	/* COMPARE AND WRITE of one block at 10: equal, then not */
+	memset(data + SPD_TEST_BLOCK, 0x11, SPD_TEST_BLOCK);
+	assert_int_equal(execute16(h, "\x89\0\0\0\0\0\0\0\0\x0a\0\0\0\x01\0\0", 1, data,
+				   sizeof(data)), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(spd_test_memory[10 * SPD_TEST_BLOCK], 0x11);
+	assert_int_equal(execute16(h, "\x89\0\0\0\0\0\0\0\0\x0a\0\0\0\x01\0\0", 1, data,
+				   sizeof(data)), 0);
+	assert_int_equal(status, 2);
+	assert_int_equal(sense[2] & 15, SCSI_SENSE_MISCOMPARE);
+	assert_int_equal(n_called.compare, 2);
+	/* GET LBA STATUS from 20 on */
+	for (int later = 0; later < 2; later++) {
+		query_later = later;
+		memset(data, 0, sizeof(data));
+		assert_int_equal(execute16(h, "\x9e\x12\0\0\0\0\0\0\0\x14\0\0\x02\0\0\0", -1,
+					   data, SPD_TEST_BLOCK), 0);
+		assert_int_equal(status, 0);
+		assert_int_equal(data[8 + 7], 20);
+		assert_int_equal(data[8 + 11], 5);
+		assert_int_equal(data[8 + 12] & 15, 1);
+	}
+	assert_true(n_called.query >= 2);
+	SpdxIoctlCloseDevice(h);
+	spd_test_end(unit);
+}
+
 int
 main(void)
 {
@@ -239,6 +358,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_names), TEST(test_commands), TEST(test_provision), TEST(test_transact),
 		TEST(test_unprovision_under_request), TEST(test_transact_process),
+		TEST(test_optional_operations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
