@@ -201,6 +201,10 @@ int
 rd_identity_save(const struct rd *rd)
 {
 	char text[256];
+
+	/* What lies in /dev is gone with the next start of the machine. */
+	if (rd->is_device)
+		return -EOPNOTSUPP;
 	int n = format(rd, text, sizeof(text));
 	int err = rd->image.ops->setxattr(rd->image.fd, ATTRIBUTE, text, (size_t)n);
 
@@ -208,16 +212,16 @@ rd_identity_save(const struct rd *rd)
 }
 
 void
-rd_identity_derive(const struct rd *rd, const struct storage_status *status,
+rd_identity_derive(const char *image, const struct storage_status *status,
 		   struct rd_identity *identity)
 {
 	/* FNV-1a, twice: not against an adversary, only spread. */
 	uint64_t hash[2] = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x84222325cbf29ce4)};
 
-	for (const char *p = rd->path; *p; p++)
+	for (const char *p = image; *p; p++)
 		for (size_t i = 0; i < 2; i++)
 			hash[i] = (hash[i] ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
 	put_be64(identity->guid, hash[0] ^ status->inode);
-	put_be64(identity->guid + 8, hash[1] ^ status->device);
+	put_be64(identity->guid + 8, hash[1]);
 	guid_stamp(identity->guid, 8);
 }

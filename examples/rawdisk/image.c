@@ -231,19 +231,19 @@ settle_identity(struct opening *o)
 		if (rd_guid_parse(o->p->guid, rd->identity.guid) < 0)
 			return fail(o, EINVAL, "'%s' is no GUID", o->p->guid);
 		is_new = true;
-	} else if (is_new && rd->write_protected) {
-		rd_identity_derive(rd, &o->status, &rd->identity);
+	} else if (is_new && (rd->write_protected || rd->is_device)) {
+		rd_identity_derive(o->p->image, &o->status, &rd->identity);
 	} else if (is_new) {
 		rd_guid_make(rd->identity.guid);
 	}
-	if (rd->write_protected || (!is_new && kept_length == rd->block_length))
+	if (rd->write_protected || rd->is_device || (!is_new && kept_length == rd->block_length))
 		return 0;
 	int err = rd_identity_save(rd);
 	if (err) {
 		log_warn("rawdisk", "%s: its identity cannot be kept with it: %s", rd->path,
 			 strerror(-err));
 		if (!o->p->guid && !o->has_identity)
-			rd_identity_derive(rd, &o->status, &rd->identity);
+			rd_identity_derive(o->p->image, &o->status, &rd->identity);
 	}
 	return 0;
 }

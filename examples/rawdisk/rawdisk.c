@@ -51,6 +51,9 @@ unit_params(const struct rd *rd, const struct rd_params *p)
 static bool
 state_path(const struct rd *rd, char *dst, size_t cap)
 {
+	/* What lies in /dev is gone with the next start of the machine. */
+	if (rd->is_device)
+		return false;
 	rd_sidecar_path(rd, ".pr", dst, cap);
 	if (access(dst, W_OK) == 0)
 		return true;

@@ -80,8 +80,11 @@ NODISCARD int rd_identity_parse(const char *text, size_t n, struct rd_identity *
 /* 0; -ENOENT: there is none yet; else -errno. */
 NODISCARD int rd_identity_load(const struct rd *rd, struct rd_identity *ret_identity);
 NODISCARD int rd_identity_save(const struct rd *rd);
-/* For an image that cannot keep one: the same each time that the image is at the same place. */
-void rd_identity_derive(const struct rd *rd, const struct storage_status *status,
+/*
+ * For an image that cannot keep one: the same each time that the image has the same name. Numbers of
+ * devices change from one start of the machine to the next; names in /dev/disk/by-id do not.
+ */
+void rd_identity_derive(const char *image, const struct storage_status *status,
 			struct rd_identity *identity);
 void rd_guid_make(uint8_t guid[16]);
 NODISCARD int rd_guid_parse(const char *text, uint8_t ret_guid[16]); /* 0, -EINVAL */

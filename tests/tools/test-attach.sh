@@ -33,9 +33,10 @@ check "list shows it" says out "^.*pipe.one.* rawdisk .* 8 MiB .*$image"
 expect 0 "list --json" "$userdrive" list --json
 check "as an object" json kind url program pid size block_length source server
 check "of its size" test "$(json_value 'd[0]["size"]')" = $((8 << 20))
-for what in "$image" ./disk.img "$pid" "$pipe"; do
+ln -s disk.img link.img
+for what in "$image" ./disk.img link.img "$pid" "$pipe"; do
 	expect 0 "info $what" "$userdrive" info "$what"
-	check "info names the image" says out "^source +$image"
+	check "info names the image" says out "^source +$work/disk.img"
 	expect 0 "info $what --json" "$userdrive" info "$what" --json
 	check "the same disk" test "$(json_value 'd["pid"]')" = "$pid"
 done

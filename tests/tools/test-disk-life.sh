@@ -80,6 +80,29 @@ if mount -t tmpfs -o size=16M none "$work/small" 2>/dev/null; then
 	umount "$work/small"
 fi
 
+# A block device as image
+truncate -s 8M "$work/under"
+under=$(losetup -f --show "$work/under") && {
+	for round in 1 2; do
+		expect 0 "attach a block device" timeout 50 "$userdrive" attach "$under" --door '\\.\pipe\device'
+		timeout 20 python3 "$top/tests/tools/disk.py" device params >"$work/params.$round" || failed "params"
+		check "write" timeout 20 python3 "$top/tests/tools/disk.py" device fill 0 16384 5 + flush 
+		expect 4 "it is in use" timeout 50 "$userdrive" attach "$under" --door '\\.\pipe\other'
+		expect 0 "detach" timeout 50 "$userdrive" detach "$under"
+	done
+	check "it is the same disk" cmp "$work/params.1" "$work/params.2"
+	check "what was written is below" python3 -c '
+import sys
+sys.exit(open(sys.argv[1], "rb").read() != b"\5" * (8 << 20))' "$work/under"
+	check "nothing was put into /dev" test ! -e "$under.userdrive" -a ! -e "$under.pr"
+	mkfs.ext4 -q "$under" && mount "$under" "$work/mnt" && {
+		expect 4 "one that is mounted" timeout 50 "$userdrive" attach "$under" --door '\\.\pipe\device'
+		check "says so" says err 'in use'
+		umount "$work/mnt"
+	}
+	losetup -d "$under"
+}
+
 # Partitions
 expect 0 "attach with a partition table" timeout 50 "$userdrive" attach parts.img --size 64M --partition gpt --door loop:
 device=$(device_of "$work/parts.img")

@@ -70,17 +70,14 @@ is_program(const char *what)
 	return access(what, F_OK) < 0 && !strchr(what, '.') && is_in_path(what);
 }
 
-/* Absolute: the program and later commands must mean the same image. A file that is not there yet is
- * named by its folder. */
+/* Absolute: later commands, from elsewhere, must mean the same image. Links stay, since the names in
+ * /dev/disk/by-id are some. */
 static char *
 absolute_image(struct attach *a, const char *what)
 {
 	char cwd[4096];
-	CLEANUP(free_ptr) char *real = realpath(what, NULL);
 
-	if (real)
-		snprintf(a->image, sizeof(a->image), "%s", real);
-	else if (what[0] == '/' || !getcwd(cwd, sizeof(cwd)))
+	if (what[0] == '/' || !getcwd(cwd, sizeof(cwd)))
 		snprintf(a->image, sizeof(a->image), "%s", what);
 	else
 		snprintf(a->image, sizeof(a->image), "%s/%s", cwd, what);

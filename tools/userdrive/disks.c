@@ -149,7 +149,8 @@ is_named(const struct disk *disk, const char *what, const char *resolved)
 			return true;
 	if (!disk->source[0])
 		return false;
-	return strcmp(disk->source, what) == 0 || strcmp(disk->source, resolved) == 0;
+	CLEANUP(free_ptr) char *source = realpath(disk->source, NULL);
+	return strcmp(disk->source, what) == 0 || (source && strcmp(source, resolved) == 0);
 }
 
 struct disk *
