@@ -29,9 +29,9 @@ mkdir "$dir/mnt"
 mount "$device" "$dir/mnt"
 # As if the program wrote to its own disk: the writer is under the same limit, which is what makes
 # reclaim write pages out to the server that asked for memory.
-timeout 90 sh -c 'echo $$ >"$1/cgroup.procs"; exec dd if=/dev/zero of="$2/file" bs=1M count=512 conv=fsync status=none' \
-		- "$group" "$dir/mnt"
-|| fail "the write failed"
+# shellcheck disable=SC2016
+timeout 90 sh -c 'echo $$ >"$1/cgroup.procs"; exec dd if=/dev/zero of="$2" bs=1M count=512 conv=fsync status=none' \
+	- "$group" "$dir/mnt/file" || fail "the write failed"
 umount "$dir/mnt"
 expect leave ok
 finish
