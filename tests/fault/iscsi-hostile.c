@@ -74,7 +74,7 @@ victim_start(void **state)
 	char text[200];
 
 	assert_int_equal(scsi_unit_create(&params, &medium_ops, NULL, text, sizeof(text), &unit), 0);
-	assert_int_equal(scsi_unit_start(unit, 2), 0);
+	assert_int_equal(scsi_unit_start(unit, 1), 0);
 	assert_int_equal(door_iscsi.attach(unit, &door, &error, &instance), 0);
 	assert_int_equal(door_iscsi.start(instance, &error), 0);
 	find_port();

@@ -451,7 +451,7 @@ aim(struct iscsi_conn *conn, struct iscsi_command *cmd, uint32_t offset)
 	struct iscsi_rx *rx = &conn->rx;
 
 	rx->command = cmd;
-	if (cmd->failed || offset >= cmd->n_want)
+	if (cmd->failed || offset >= cmd->n_want || rx->n_segment == 0)
 		return;
 	rx->segment = cmd->buffer + offset;
 	rx->n_room = MIN(rx->n_segment, cmd->n_want - offset);
