@@ -146,5 +146,9 @@ wait "$classic"
 check "ends at the keyboard's signal" test $? = 0
 check "its image stays" test "$(stat -c %s winspd.img)" = $((2 << 20))
 check "nothing is left" test "$("$userdrive" list --json)" = "[]"
-check "no socket is left" test -z "$(find "$work/run" -type s)"
+check "no door's socket is left" test -z "$(find "$work/run/pipe" -type s)"
+# Of the one that was killed, it goes when whoever adopted it has waited for it.
+for socket in "$work"/run/control/*.sock; do
+	[ ! -e "$socket" ] || refute "no control socket is left" alive "$(basename "$socket" | cut -d- -f1)"
+done
 finish
