@@ -35,8 +35,9 @@ struct fs_door {
 	/* Puts the volume there; nothing is served yet. */
 	int (*attach)(struct fs_volume *volume, const struct fs_door_params *params,
 		      struct fs_door_error *error, struct fs_door_instance **ret_door);
-	/* Serves: starts threads, returns when live. */
-	int (*start)(struct fs_door_instance *door, uint32_t n_threads);
+	/* Serves: starts threads, returns when live. error may be left empty. */
+	int (*start)(struct fs_door_instance *door, uint32_t n_threads,
+		     struct fs_door_error *error);
 	/*
 	 * Takes the door from its place, so that nobody can come in any more. 0: nobody was inside,
 	 * and it has ended. -EBUSY: files are open; what was written to them has been handed over,

@@ -95,7 +95,7 @@ choose_ring(struct fusek_session *s, uint64_t offered, char *why, size_t why_siz
 		snprintf(why, why_size, "/dev/fuse: %s",
 			 s->config.max_minor < 42   ? "protocol limited below 7.42"
 			 : module_parameter_is_no() ? "fuse.enable_uring=N"
-						    : "not offered by the kernel");
+						    : "io_uring is not offered by the kernel");
 		return false;
 	}
 	char reason[64];
@@ -159,11 +159,21 @@ become_ready(struct fusek_session *s, bool ring, const char *why)
 			break;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
-	/* What was asked for and cannot be had must not go unsaid. */
-	if (!ring && s->config.transport == FUSEK_TRANSPORT_URING)
-		log_warn("fuse", "%s: protocol 7.%u, %s", s->name, s->minor, why);
-	else
-		log_info("fuse", "%s: protocol 7.%u, %s", s->name, s->minor, why);
+	log_info("fuse", "%s: protocol 7.%u, %s", s->name, s->minor, why);
+}
+
+/* The ring was asked for and cannot be had: nothing else will do. */
+static void
+refuse_without_ring(struct fusek_session *s, const char *why)
+{
+	static const char prefix[] = "/dev/fuse: ";
+	size_t skip = strncmp(why, prefix, sizeof(prefix) - 1) == 0 ? sizeof(prefix) - 1 : 0;
+
+	mutex_lock(&s->lock);
+	snprintf(s->why, sizeof(s->why), "%s", why + skip);
+	mutex_unlock(&s->lock);
+	atomic_store(&s->ring_refused, true);
+	fusek_session_gone(s);
 }
 
 static void
@@ -180,6 +190,12 @@ negotiate(struct fusek_session *s, uint64_t unique, const struct fuse_init_in *i
 	s->layout.setxattr_ext = s->flags & FUSE_SETXATTR_EXT;
 	s->layout.extensions = in->minor >= 38 && s->minor >= 38;
 	bool ring = choose_ring(s, offered, why, sizeof(why));
+	if (!ring && s->config.transport == FUSEK_TRANSPORT_URING) {
+		int err = send_answer(s, unique, EPROTO, NULL, 0);
+		(void)err; /* the session ends either way */
+		refuse_without_ring(s, why);
+		return;
+	}
 	if (ring)
 		s->flags |= FUSE_OVER_IO_URING;
 	fill_answer(s, in, &out);
@@ -192,6 +208,10 @@ negotiate(struct fusek_session *s, uint64_t unique, const struct fuse_init_in *i
 		return;
 	}
 	if (ring && !fusek_uring_register(s, why, sizeof(why))) {
+		if (s->config.transport == FUSEK_TRANSPORT_URING) {
+			refuse_without_ring(s, why);
+			return;
+		}
 		ring = false;
 		s->flags &= ~FUSE_OVER_IO_URING;
 	}

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { FUSE_DEVICE_MAJOR = 10, FUSE_DEVICE_MINOR = 229 };
@@ -96,9 +96,23 @@ check_mountpoint(const char *mountpoint, bool root_is_file, mode_t *ret_mode,
 	return 0;
 }
 
+static bool
+is_something_else(void)
+{
+	struct stat st;
+
+	return stat("/dev/fuse", &st) == 0 &&
+	       (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(FUSE_DEVICE_MAJOR, FUSE_DEVICE_MINOR));
+}
+
 static int
 open_device(struct fusek_mount_error *error)
 {
+	/* Before it is opened: a pipe would wait. */
+	if (is_something_else())
+		return fusek_mount_fail(error, ENODEV,
+					"/dev/fuse is there, but is not the FUSE device (character device "
+					"10:229); make it anew: mknod /dev/fuse c 10 229");
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)

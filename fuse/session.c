@@ -226,7 +226,7 @@ fusek_session_wait_ready(struct fusek_session *s, uint32_t timeout_ms)
 	bool gone = atomic_load(&s->gone) || s->state == SESSION_ENDED;
 	mutex_unlock(&s->lock);
 	if (gone)
-		return -ENOTCONN;
+		return atomic_load(&s->ring_refused) ? -EOPNOTSUPP : -ENOTCONN;
 	return atomic_load(&s->ready) ? 0 : -ETIMEDOUT;
 }
 

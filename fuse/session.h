@@ -13,7 +13,8 @@
  *  - Nothing is locked while a handler runs.
  *
  * Transports: io_uring where kernel and configuration offer it, else /dev/fuse, which can always
- * serve everything. fusek_session_info() says which one runs and why.
+ * serve everything. fusek_session_info() says which one runs and why. Who asks for io_uring by name
+ * gets it or nothing.
  */
 #ifndef USERDRIVE_FUSE_SESSION_H
 #define USERDRIVE_FUSE_SESSION_H
@@ -73,7 +74,7 @@ enum fusek_transport { FUSEK_TRANSPORT_AUTO, FUSEK_TRANSPORT_URING, FUSEK_TRANSP
 
 struct fusek_config {
 	const char *name;              /* for threads and logs */
-	enum fusek_transport transport;
+	enum fusek_transport transport; /* URING: the session ends where that cannot be had */
 	uint32_t max_write;            /* bytes, 4096..; 0: 1 MiB (less on many CPUs) */
 	uint32_t max_readahead;        /* bytes; 0: what the kernel offers */
 	uint32_t max_background;       /* 0: 64 */
@@ -112,7 +113,8 @@ NODISCARD int fusek_session_create(int dev_fd, const struct fusek_config *config
 				   struct fusek_session **ret_session);
 /* Starts the threads and returns. The kernel's INIT is answered by them. */
 NODISCARD int fusek_session_start(struct fusek_session *session);
-/* Waits until INIT has been answered: 0, -ETIMEDOUT, or -ENOTCONN when the connection ended. */
+/* Waits until INIT has been answered: 0, -ETIMEDOUT, -ENOTCONN when the connection ended, or
+ * -EOPNOTSUPP when it did because io_uring was asked for and cannot be had (info says why). */
 NODISCARD int fusek_session_wait_ready(struct fusek_session *session, uint32_t timeout_ms);
 /*
  * Ends the session: no new request is taken, handlers running are waited for at most drain_ms,

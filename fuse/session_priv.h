@@ -166,6 +166,7 @@ struct fusek_session {
 	bool device_closed;
 	enum fusek_transport transport;
 	char why[96];
+	atomic_bool ring_refused; /* why the session is gone; set before gone */
 	struct list workers, finished, slots, spare_slots;
 	unsigned int n_spare_slots;
 	uint64_t n_requests_retired;

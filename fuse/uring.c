@@ -672,6 +672,21 @@ start_workers(struct fusek_session *s, struct pool *pools, unsigned int n)
 	return err;
 }
 
+/* The administrator's switch (Linux 6.6), or a filter of system calls. */
+static void
+explain_setup(int err, char *why, size_t why_size)
+{
+	FILE *f = fopen("/proc/sys/kernel/io_uring_disabled", "re");
+	int disabled = f ? fgetc(f) : '0';
+
+	if (f)
+		fclose(f);
+	if (err == -EPERM && (disabled == '1' || disabled == '2'))
+		snprintf(why, why_size, "io_uring: kernel.io_uring_disabled=%c", disabled);
+	else
+		snprintf(why, why_size, "io_uring_setup: %s", strerror(-err));
+}
+
 int
 fusek_uring_prepare(struct fusek_session *s, char *why, size_t why_size)
 {
@@ -691,7 +706,7 @@ fusek_uring_prepare(struct fusek_session *s, char *why, size_t why_size)
 		err = wait_reports(s);
 	if (err < 0) {
 		fusek_uring_cancel(s);
-		snprintf(why, why_size, "io_uring_setup: %s", strerror(-err));
+		explain_setup(err, why, why_size);
 	}
 	return err;
 }

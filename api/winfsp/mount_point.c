@@ -395,11 +395,13 @@ FspFileSystemStartDispatcher(FSP_FILE_SYSTEM *FileSystem, ULONG ThreadCount)
 	if (!fsp->instance)
 		return STATUS_SUCCESS;
 	FileSystem->DispatcherThread = fsp->instance;
-	err = fsp->door->start(fsp->instance, ThreadCount);
+	fsp->error = (struct fs_door_error){0};
+	err = fsp->door->start(fsp->instance, ThreadCount, &fsp->error);
 	if (err) {
 		fsp->started = false;
 		FileSystem->DispatcherThread = NULL;
-		fsp_set_error(fsp, -err, "%s: cannot serve: %s", fsp->mount_path, strerror(-err));
+		if (!fsp->error.text[0])
+			fsp_set_error(fsp, -err, "%s: cannot serve: %s", fsp->mount_path, strerror(-err));
 		return nt_public(nt_from_errno(-err));
 	}
 	return STATUS_SUCCESS;

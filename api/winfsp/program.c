@@ -72,7 +72,7 @@ mount_exit_code(const struct fs_door_error *error)
 {
 	const char *text = error->text;
 
-	if (strstr(text, "/dev/fuse") || strstr(text, "modprobe fuse"))
+	if (strstr(text, "/dev/fuse") || strstr(text, "modprobe fuse") || strstr(text, "io_uring"))
 		return FspxExitNoFuse;
 	/* What fusermount3 says of a mount point is not its own trouble. */
 	if (strstr(text, "fusermount3") && !strstr(text, "mountpoint") &&

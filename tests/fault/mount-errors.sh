@@ -139,8 +139,9 @@ without_system_parts() {
 		mount --move $work/dev /dev && exec $memfs $work/point"
 	expect "/dev/fuse is missing" 3 '/dev/fuse' 'not exist|missing' 'modprobe fuse'
 	in_namespace "mount --bind /dev/null /dev/fuse && exec $memfs $work/point"
-	[ "$code" != 0 ] || fail "/dev/fuse is something else: mounted"
-	echo "  /dev/fuse is something else: $code: $said"
+	expect "/dev/fuse is another device" 3 '/dev/fuse' 'not the FUSE device' mknod
+	in_namespace "mkfifo $work/pipe && mount --bind $work/pipe /dev/fuse && exec $memfs $work/point"
+	expect "/dev/fuse is a pipe" 3 '/dev/fuse' 'not the FUSE device'
 	if [ -e /usr/bin/fusermount3 ] && [ -d "$work/own" ]; then
 		become user
 		in_namespace "mount --bind /dev/null /usr/bin/fusermount3 && exec ${as[*]} $memfs $work/own"
@@ -159,7 +160,13 @@ without_uring() {
 	expect "info says why" 0 '/dev/fuse' 'because.*io_uring'
 	stop "$work/point"
 	run "$no_uring" "$memfs" "$work/point" -o transport=uring
-	expect "transport=uring without io_uring falls back and says so" 0 '/dev/fuse.*io_uring'
+	expect "transport=uring without io_uring" 3 'transport=uring' 'io_uring_setup' 'transport=auto'
+	is_mounted "$work/point" && fail "a drive that was refused is mounted"
+	run "$memfs" "$work/point" -o transport=uring,protocol_minor=31
+	expect "transport=uring with an old protocol" 3 'transport=uring' 'io_uring' '7\.42'
+	is_mounted "$work/point" && fail "a drive that was refused is mounted"
+	run "$memfs" "$work/point"
+	expect "a drive where one was refused" 0
 	stop "$work/point"
 }
 

@@ -307,8 +307,8 @@ nullfs_require_transport(const char *name, struct fusek_config *config)
 	exit(77);
 }
 
-void
-nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char *path)
+static void
+mount_on(struct nullfs *fs, const struct fusek_config *config, const char *path)
 {
 	struct fusek_mount_options options = {.subtype = "nulltest", .fsname = "nulltest"};
 	struct fusek_mount_error error = {0};
@@ -321,18 +321,37 @@ nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char
 		fprintf(stderr, "nullfs: %s\n", error.text);
 	check(fd >= 0, "mount");
 	check(fusek_session_create(fd, config, &ops, fs, &fs->session) == 0, "create");
+}
+
+static void
+start_and_wait(struct nullfs *fs)
+{
 	check(fusek_session_start(fs->session) == 0, "start");
 	check(fusek_session_wait_ready(fs->session, 10000) == 0, "ready");
 }
 
 void
-nullfs_start(struct nullfs *fs, const struct fusek_config *config)
+nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char *path)
+{
+	mount_on(fs, config, path);
+	start_and_wait(fs);
+}
+
+void
+nullfs_mount(struct nullfs *fs, const struct fusek_config *config)
 {
 	char path[] = "/tmp/fuse/nullfs-XXXXXX";
 
 	mkdir("/tmp/fuse", 0755);
 	check(mkdtemp(path), "mkdtemp");
-	nullfs_start_on(fs, config, path);
+	mount_on(fs, config, path);
+}
+
+void
+nullfs_start(struct nullfs *fs, const struct fusek_config *config)
+{
+	nullfs_mount(fs, config);
+	start_and_wait(fs);
 }
 
 void

@@ -47,7 +47,9 @@ void nullfs_require_mount(void);
 /* "dev" or "uring": sets config->transport, skips where the kernel has no such thing. */
 void nullfs_require_transport(const char *name, struct fusek_config *config);
 
-/* Mounts below a fresh directory and waits until ready. */
+/* Mounts below a fresh directory and makes the session. */
+void nullfs_mount(struct nullfs *fs, const struct fusek_config *config);
+/* The same, starts it and waits until ready. */
 void nullfs_start(struct nullfs *fs, const struct fusek_config *config);
 /* The same on a directory that exists. */
 void nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char *path);

@@ -351,6 +351,25 @@ a_backing_descriptor_serves_reads_without_us(void **state)
 	unlink(path);
 }
 
+/* Asked for by name, io_uring is not silently something else. */
+static void
+a_ring_that_cannot_be_had_ends_the_session(void **state)
+{
+	struct fusek_config older = config;
+	struct nullfs fs;
+	struct fusek_info info;
+
+	if (config.transport != FUSEK_TRANSPORT_URING)
+		return;
+	older.max_minor = 41;
+	nullfs_mount(&fs, &older);
+	assert_int_equal(fusek_session_start(fs.session), 0);
+	assert_int_equal(fusek_session_wait_ready(fs.session, 10000), -EOPNOTSUPP);
+	fusek_session_info(fs.session, &info);
+	assert_non_null(strstr(info.why, "7.42"));
+	nullfs_stop(&fs);
+}
+
 static void
 every_minor_from_31_to_45_works(void **state)
 {
@@ -361,6 +380,8 @@ every_minor_from_31_to_45_works(void **state)
 	for (uint32_t minor = 31; minor <= 45; minor++) {
 		struct fusek_config older = config;
 		older.max_minor = minor;
+		if (minor < 42 && older.transport == FUSEK_TRANSPORT_URING)
+			older.transport = FUSEK_TRANSPORT_AUTO; /* by name: that or nothing */
 		nullfs_start(&fs, &older);
 		fusek_session_info(fs.session, &info);
 		assert_true(info.minor <= minor);
@@ -393,6 +414,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(stop_gives_up_on_a_hung_handler_after_the_drain_time),
 		cmocka_unit_test(stop_ends_the_connection_though_a_child_holds_the_device),
 		cmocka_unit_test(a_backing_descriptor_serves_reads_without_us),
+		cmocka_unit_test(a_ring_that_cannot_be_had_ends_the_session),
 		cmocka_unit_test(every_minor_from_31_to_45_works),
 	};
 

@@ -524,8 +524,21 @@ attach(struct fs_volume *volume, const struct fs_door_params *params, struct fs_
 	return 0;
 }
 
+/* -EOPNOTSUPP of a session that shall use io_uring and nothing else. */
 static int
-start(struct fs_door_instance *instance, uint32_t n_threads)
+explain_no_ring(struct door *d, struct fs_door_error *error)
+{
+	struct fusek_info info;
+
+	fusek_session_info(d->session, &info);
+	return door_fail(error, EOPNOTSUPP,
+			 "%s: transport=uring was asked for, but FUSE over io_uring cannot be had: "
+			 "%s (transport=auto takes /dev/fuse instead; userdrive doctor)",
+			 d->where, info.why);
+}
+
+static int
+start(struct fs_door_instance *instance, uint32_t n_threads, struct fs_door_error *error)
 {
 	struct door *d = &instance->d;
 	int err = door_notify_start(d);
@@ -536,7 +549,8 @@ start(struct fs_door_instance *instance, uint32_t n_threads)
 	if (err)
 		return err;
 	d->started = true;
-	return fusek_session_wait_ready(d->session, READY_MS);
+	err = fusek_session_wait_ready(d->session, READY_MS);
+	return err == -EOPNOTSUPP ? explain_no_ring(d, error) : err;
 }
 
 static int
