@@ -211,6 +211,11 @@ configure_number(int number, const struct holder_config *c, struct bound *b,
 	return err;
 }
 
+/*
+ * Discard of a unit without unmap is refused by the file, which the kernel remembers until the device
+ * is configured again. Writing 0 to queue/discard_max_bytes instead would outlive us: the kernel then
+ * takes no other number until the device itself is removed.
+ */
 /* Whoever asks for a free number gets it, and so does everybody else until it is taken.
  */
 static int
