@@ -128,6 +128,21 @@ expect 0 "a program by path" "$userdrive" attach ./my-disk --size 1M --door '\\.
 expect 0 "stop --all" "$userdrive" stop --all
 check "nothing is left" test "$("$userdrive" list --json)" = "[]"
 
+# Over the network
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+url=iscsi://127.0.0.1:$port/iqn.2026-01.org.example:disk
+expect 0 "attach over iSCSI" "$userdrive" attach "$image" --door "$url"
+check "how Linux connects" says out "iscsiadm -m node -T iqn.2026-01.org.example:disk -p 127.0.0.1:$port --login"
+check "how Windows connects" says out 'Connect-IscsiTarget -NodeAddress iqn.2026-01.org.example:disk'
+check "how QEMU connects" says out "drive file=$url/0,format=raw"
+if command -v iscsi-readcapacity16 >/dev/null; then
+	expect 0 "libiscsi reads its capacity" timeout 20 iscsi-readcapacity16 "$url/0"
+	check "which is right" says out 'Total size:8388608'
+fi
+expect 2 "a second one at the same address" "$userdrive" attach other.img --size 1M --door "$url"
+check "no image is left of it" test ! -e other.img
+expect 0 "detach by URL" "$userdrive" detach "$url"
+
 # Foreground
 "$userdrive" attach --foreground ramdisk --size 1M --door '\\.\pipe\fore' >"$work/fore" 2>&1 &
 fore=$!

@@ -20,6 +20,13 @@ for command in list info stop attach detach resize doctor version; do
 	done
 done
 check "options of the mount" bash -c '[[ $1 == "ro,allow_other "* ]]' - "$(offers mount memfs /mnt -o ro,allow_)"
+if [ -x "$build/examples/rawdisk/rawdisk" ]; then
+	"$userdrive" attach "$work/an image" --size 1M --door '\\.\pipe\c' >/dev/null
+	check "images of disks" test "$(offers detach "$work/")" = "$work/an\\ image "
+	check "their names" test "$(offers info '\\')" = '\\\\.\\pipe\\c\\0 '
+	"$userdrive" stop --all
+	check "nothing when there are none" test "$(offers resize '')" = " "
+fi
 if [ -e /dev/fuse ] && [ "$(id -u)" = 0 ]; then
 	mkdir "$work/a" "$work/with space"
 	"$userdrive" mount memfs "$work/a"
