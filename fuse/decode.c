@@ -190,6 +190,31 @@ split_payload(const struct fusek_layout *layout, const struct op_row *row,
 	return row->flags & OP_HAS_DATA ? check_data(req) : 0;
 }
 
+/* The area is a list of extensions, each with its size; not aligned (it follows a name). */
+bool
+fusek_req_group(const struct fusek_req *req, uint32_t *ret_gid)
+{
+	const size_t least = sizeof(struct fuse_ext_header) + sizeof(struct fuse_supp_groups);
+	struct fuse_ext_header header;
+	struct fuse_supp_groups groups;
+	const char *at = req->ext;
+	size_t left = req->ext_size;
+
+	for (; left >= sizeof(header); at += header.size, left -= header.size) {
+		memcpy(&header, at, sizeof(header));
+		if (header.size < sizeof(header) || header.size > left)
+			return false;
+		if (header.type != FUSE_EXT_GROUPS || header.size < least + sizeof(uint32_t))
+			continue;
+		memcpy(&groups, at + sizeof(header), sizeof(groups));
+		if (groups.nr_groups == 0)
+			continue;
+		memcpy(ret_gid, at + least, sizeof(*ret_gid));
+		return true;
+	}
+	return false;
+}
+
 int
 fusek_decode_message(const struct fusek_layout *layout, const void *bytes, size_t size,
 		     struct fusek_decode_scratch *scratch, struct fusek_req *ret_req)

@@ -171,6 +171,13 @@ int fusek_notify_inc_epoch(struct fusek_session *session);
 NODISCARD int fusek_backing_open(struct fusek_session *session, int fd);
 void fusek_backing_close(struct fusek_session *session, int backing_id);
 
+/*
+ * With FUSE_CREATE_SUPP_GROUP negotiated, of requests that create: the group of the directory, if the
+ * caller belongs to it by a supplementary group. The kernel's word: no look into /proc is needed,
+ * where the caller may not be seen.
+ */
+bool fusek_req_group(const struct fusek_req *req, uint32_t *ret_gid);
+
 /* Pure decoder of one request as read from /dev/fuse; fuzzed. Fills req from bytes (borrowed;
  * arg may point into scratch). 0 or -EPROTO. */
 struct fusek_decode_scratch {

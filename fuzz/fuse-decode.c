@@ -24,7 +24,10 @@ touch_all(const struct fusek_req *req)
 	touch(req->arg, req->arg_size);
 	touch(req->payload, req->payload_size);
 	touch(req->data, req->data_size);
+	uint32_t gid;
 	touch(req->ext, req->ext_size);
+	if (fusek_req_group(req, &gid))
+		touch(&gid, sizeof(gid));
 	if (req->name)
 		touch(req->name, strlen(req->name) + 1);
 	if (req->name2)

@@ -56,8 +56,16 @@ own_sid(struct sid mapped, uint32_t kind, uint32_t id)
 NTSTATUS
 token_create_posix(uint32_t uid, uint32_t gid, uint32_t pid, struct token **ret_token)
 {
+	return token_create_posix_member(uid, gid, pid, gid, ret_token);
+}
+
+NTSTATUS
+token_create_posix_member(uint32_t uid, uint32_t gid, uint32_t pid, uint32_t member_gid,
+			  struct token **ret_token)
+{
 	struct sid user = own_sid(posix_sid_from_uid(uid), 1, uid);
-	struct token *t = token_alloc(&user, 1, uid == 0 ? TOKEN_ROOT : TOKEN_SYMLINK);
+	unsigned n_groups = member_gid == gid ? 1 : 2;
+	struct token *t = token_alloc(&user, n_groups, uid == 0 ? TOKEN_ROOT : TOKEN_SYMLINK);
 
 	if (!t)
 		return STATUS_INSUFFICIENT_RESOURCES;
@@ -66,6 +74,8 @@ token_create_posix(uint32_t uid, uint32_t gid, uint32_t pid, struct token **ret_
 	t->pid = pid;
 	t->posix = true;
 	t->groups[0] = own_sid(posix_sid_from_gid(gid), 2, gid);
+	if (n_groups > 1)
+		t->groups[1] = own_sid(posix_sid_from_gid(member_gid), 2, member_gid);
 	*ret_token = t;
 	return STATUS_SUCCESS;
 }

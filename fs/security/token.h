@@ -27,6 +27,9 @@ struct token;
  * are read from, 0: there are none. */
 NODISCARD NTSTATUS token_create_posix(uint32_t uid, uint32_t gid, uint32_t pid,
 				      struct token **ret_token);
+/* The same for a caller that is known to be in the group member_gid too. */
+NODISCARD NTSTATUS token_create_posix_member(uint32_t uid, uint32_t gid, uint32_t pid,
+					     uint32_t member_gid, struct token **ret_token);
 /* Any identity (SMB, tests). groups[0] is the primary group. */
 NODISCARD NTSTATUS token_create(const struct sid *user, const struct sid *groups,
 				unsigned n_groups, uint32_t privileges, struct token **ret_token);

@@ -140,6 +140,31 @@ short_structures_are_extended_with_zeros(void **state)
 }
 
 static void
+the_group_is_found_among_the_extensions(void **state)
+{
+	/* A security context of 16 bytes first, then the groups; not aligned. */
+	_Alignas(8) char bytes[1 + 40] = {0};
+	char *area = bytes + 1;
+	const struct fuse_ext_header other = {16, 1}, header = {24, FUSE_EXT_GROUPS};
+	const uint32_t groups[] = {1, 4242};
+	uint32_t gid = 0;
+
+	req = (struct fusek_req){.ext = area, .ext_size = 40};
+	memcpy(area, &other, sizeof(other));
+	memcpy(area + 16, &header, sizeof(header));
+	memcpy(area + 24, groups, sizeof(groups));
+	assert_true(fusek_req_group(&req, &gid));
+	assert_int_equal(gid, 4242);
+	req.ext_size = 32; /* the last one ends outside */
+	assert_false(fusek_req_group(&req, &gid));
+	req.ext_size = 40;
+	memset(area, 0, sizeof(other)); /* a size of 0 would never end */
+	assert_false(fusek_req_group(&req, &gid));
+	req = (struct fusek_req){0};
+	assert_false(fusek_req_group(&req, &gid));
+}
+
+static void
 extensions_are_split_off_the_end(void **state)
 {
 	struct fuse_mkdir_in in = {.mode = 0755};
@@ -224,6 +249,7 @@ main(void)
 		cmocka_unit_test(written_data_must_be_there),
 		cmocka_unit_test(forget_counts_are_bounded_by_the_message),
 		cmocka_unit_test(short_structures_are_extended_with_zeros),
+		cmocka_unit_test(the_group_is_found_among_the_extensions),
 		cmocka_unit_test(extensions_are_split_off_the_end),
 		cmocka_unit_test(ring_entries_decode_alike),
 		cmocka_unit_test(mount_options_are_understood),

@@ -56,6 +56,20 @@ test_identity(void **state)
 	token_unref(token);
 }
 
+/* What is known needs no look into /proc, which would fail here. */
+static void
+test_known_member(void **state)
+{
+	struct token *token = NULL;
+
+	assert_int_equal(token_create_posix_member(1000, 100, 0, 4242, &token), STATUS_SUCCESS);
+	assert_int_equal(is_in_gid(token, 4242), 1);
+	assert_int_equal(is_in_gid(token, 100), 1);
+	assert_int_equal(is_in_gid(token, 4243), 0);
+	assert_int_equal(token_gid(token), 100);
+	token_unref(token);
+}
+
 static void
 test_root_holds_privileges(void **state)
 {
@@ -328,6 +342,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_known_member),
 		cmocka_unit_test(test_root_holds_privileges),
 		cmocka_unit_test(test_numbers_are_not_well_known_groups),
 		cmocka_unit_test(test_unmapped_callers_differ),

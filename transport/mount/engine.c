@@ -83,8 +83,11 @@ door_tree_leave_exclusive(struct door **d) NO_TSA
 int
 door_token(struct fusek_req *req, struct token **ret_token)
 {
-	NTSTATUS st = token_create_posix(req->uid, req->gid, req->pid, ret_token);
+	uint32_t member_gid = req->gid;
+	NTSTATUS st;
 
+	(void)fusek_req_group(req, &member_gid);
+	st = token_create_posix_member(req->uid, req->gid, req->pid, member_gid, ret_token);
 	return NT_SUCCESS(st) ? 0 : -door_errno(st);
 }
 
