@@ -209,6 +209,9 @@ scsi_compare_and_write_start(struct scsi_task *task)
 {
 	struct scsi_result res = scsi_block_check_data_exact(task);
 
+	/* 256 blocks do not fit into the CDB's byte and come as 0: more than the maximum. */
+	if (task->n_blocks == 0 && task->n_out > 0)
+		res = scsi_bad_cdb(13, SCSI_FIELD_BYTE);
 	if (scsi_ok(res))
 		scsi_block_submit(task, SCSI_IO_COMPARE_AND_WRITE, task->data_out, false);
 	else

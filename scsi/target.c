@@ -493,7 +493,8 @@ reset_locked(struct tmf *tmf, struct scsi_lu *lu) REQUIRES(&lu->lock)
 	}
 	scsi_mode_reset_locked(lu);
 	scsi_copy_forget_locked(lu, NULL);
-	scsi_lu_attention_locked(lu, SENSE_BUS_DEVICE_RESET, tmf->nexus);
+	/* SAM-5 6.3.3: for every nexus, also the one that asked for it */
+	scsi_lu_attention_locked(lu, SENSE_BUS_DEVICE_RESET, NULL);
 }
 
 static void

@@ -32,7 +32,7 @@ enum {
 	SCSI_CDB_MAX = 16,          /* bytes; longer ones are answered INVALID COMMAND OPERATION CODE */
 	SCSI_LUN_LIMIT = 256,       /* peripheral and flat addressing, SAM-5 4.7 */
 	SCSI_TRANSPORT_ID_MAX = 260,/* SPC-4 7.6.4 */
-	SCSI_TRANSFER_MAX = 16 << 20, /* bytes of one command: the MAXIMUM TRANSFER LENGTH of VPD B0 */
+	SCSI_TRANSFER_MAX = 32 << 20, /* bytes of one command: the MAXIMUM TRANSFER LENGTH of VPD B0 */
 	SCSI_PARAMETER_MAX = 1 << 20  /* bytes of a parameter list, e.g. EXTENDED COPY inline data */
 };
 

@@ -487,7 +487,7 @@ odd_length(struct scsi_fake *f)
 static void
 large_length(struct scsi_fake *f)
 {
-	f->params.block_length = 65536;
+	f->params.block_length = 131072;
 	f->params.n_blocks = 300;
 }
 

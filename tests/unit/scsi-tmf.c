@@ -378,8 +378,11 @@ check_reset(struct scsi_fake *f, enum scsi_tmf function)
 	assert_null(lu->reserve6);
 	assert_false(scsi_lu_find_itl_locked(lu, f->nexuses[0])->prevents);
 	mutex_unlock(&lu->lock);
-	assert_attention(f, 0, SENSE_BUS_DEVICE_RESET);
-	assert_true(scsi_ok(ready(f, 1)));
+	/* Also the nexus that asked for the reset, SAM-5 6.3.3 */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_attention(f, i, SENSE_BUS_DEVICE_RESET);
+		assert_true(scsi_ok(ready(f, i)));
+	}
 }
 
 static void
