@@ -166,6 +166,16 @@ set_option(SPDX_PROGRAM *program, const char *name, const char *value, char *err
 	return 0;
 }
 
+/* In WinSpd's form the program says which command line it understood. */
+static void
+print_command_line(const struct rd *rd, const struct rd_params *p)
+{
+	fprintf(stderr,
+		"rawdisk -f '%s' -c %llu -l %u -i '%s' -r '%s' -W %d -C %d -U %d\n", rd->path,
+		(unsigned long long)atomic_load(&rd->n_blocks), rd->block_length, p->product,
+		p->revision, !rd->write_protected, !p->no_cache, !p->no_unmap);
+}
+
 static DWORD
 create(SPDX_PROGRAM *program, PWSTR device_name, SPD_STORAGE_UNIT **ret_unit, char *error,
        SIZE_T cap)
@@ -178,9 +188,12 @@ create(SPDX_PROGRAM *program, PWSTR device_name, SPD_STORAGE_UNIT **ret_unit, ch
 		return ERROR_INVALID_PARAMETER;
 	}
 	DWORD result = rd_create(p, device_name, &rd, error, cap);
-	if (result == ERROR_SUCCESS)
-		*ret_unit = rd->unit;
-	return result;
+	if (result != ERROR_SUCCESS)
+		return result;
+	if (p->default_size)
+		print_command_line(rd, p);
+	*ret_unit = rd->unit;
+	return ERROR_SUCCESS;
 }
 
 static VOID delete (SPDX_PROGRAM *program, SPD_STORAGE_UNIT *unit)

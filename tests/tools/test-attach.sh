@@ -114,6 +114,27 @@ check "it is the same disk" test "$(guid_of one)" = "$guid"
 expect 3 "resize of a read-only disk" "$userdrive" resize "$image" 16M
 expect 0 "detach" "$userdrive" detach "$image"
 
+# Past the page cache, where the file system can
+timeout 50 "$userdrive" attach "$image" --direct --door "$pipe" >"$work/out" 2>"$work/err"
+case $? in
+0)
+	check "direct I/O" answers one fill 3 2001 80 + check 3 2001 80 + unmap 3 1 + check 3 1 0 + check 4 2000 80 + flush
+	expect 0 "detach" "$userdrive" detach "$image"
+	;;
+4) check "direct I/O that is not there is told" says err 'direct' ;;
+*) failed "attach --direct" ;;
+esac
+
+# A program that does not answer
+expect 0 "attach" "$userdrive" attach "$image" --door "$pipe"
+pid=$(pid_of_disk "$image")
+kill -STOP "$pid"
+expect 4 "doctor finds a silent one" "$userdrive" doctor
+check "and names it" says out "process $pid.*does not answer"
+kill -CONT "$pid"
+expect 0 "doctor is content when it answers again" "$userdrive" doctor
+expect 0 "detach" "$userdrive" detach "$image"
+
 # Programs
 expect 0 "attach ramdisk" "$userdrive" attach ramdisk --size 32M --memory 1M --door '\\.\pipe\ram' --door '\\.\pipe\ram2'
 check "both doors are told" says out 'pipe.ram2'
@@ -156,6 +177,7 @@ classic=$!
 children+=("$classic")
 check "WinSpd's form" until_true answers classic params
 check "of that size" grep -q 'blocks=2048 length=1024' "$work/disk.out"
+check "it says what it understood" grep -qF -- "-c 2048 -l 1024 -i 'RawDisk' -r '1.0' -W 1 -C 1 -U 1" "$work/classic"
 kill -INT "$classic"
 wait "$classic"
 check "ends at the keyboard's signal" test $? = 0
