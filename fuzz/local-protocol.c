@@ -1,5 +1,5 @@
-/* Whatever a client of the local door sends: no access outside of the message, and an answer only within
- * what it asked for. The first byte chooses the decoder. */
+/* Whatever a client of the local door sends: no access outside of the message, and an answer only
+ * within what it asked for. The first byte chooses the decoder. */
 #include <stdlib.h>
 #include "transport/local/door_priv.h"
 

@@ -18,8 +18,9 @@ static const struct {
 		  "iscsi://127.0.0.1"},
 	{"nbd+unix://", "NBD is planned and not there yet; use iscsi://, which QEMU and the kernel "
 			"know as well"},
-	{"vhost-user:", "vhost-user for virtual machines is planned and not there yet; use iscsi://, "
-			"which QEMU knows as well"},
+	{"vhost-user:",
+	 "vhost-user for virtual machines is planned and not there yet; use iscsi://, "
+	 "which QEMU knows as well"},
 };
 
 int

@@ -1,10 +1,11 @@
 /*
- * Command lines of drive programs: options of the program and standard ones, as "-x VALUE", "--name",
+ * Command lines of drive programs: options of the program and standard ones, as "-x VALUE",
+ * "--name",
  * "--name=VALUE" and items of -o.
  *
- * A table of options is an array of struct option_spec, the layout of FSPX_OPTION and SPDX_OPTION. The
- * standard table has a row each for what every program of that kind takes; a letter of the program
- * hides the standard one unless the row says otherwise.
+ * A table of options is an array of struct option_spec, the layout of FSPX_OPTION and SPDX_OPTION.
+ * The standard table has a row each for what every program of that kind takes; a letter of the
+ * program hides the standard one unless the row says otherwise.
  */
 #ifndef USERDRIVE_API_COMMON_COMMAND_LINE_H
 #define USERDRIVE_API_COMMON_COMMAND_LINE_H

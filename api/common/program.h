@@ -1,7 +1,7 @@
 /*
  * What the mains of drive programs have in common: standard streams, signals, and the wait for what
- * ends a program. Signals are blocked before any thread exists and read by the main thread, which also
- * hears of stops from elsewhere; so everything that ends a program happens on one thread.
+ * ends a program. Signals are blocked before any thread exists and read by the main thread, which
+ * also hears of stops from elsewhere; so everything that ends a program happens on one thread.
  */
 #ifndef USERDRIVE_API_COMMON_PROGRAM_H
 #define USERDRIVE_API_COMMON_PROGRAM_H

@@ -1,6 +1,6 @@
 /*
- * The debug log of the native APIs: lines on a descriptor that the program chooses, standard error at
- * first. Any thread.
+ * The debug log of the native APIs: lines on a descriptor that the program chooses, standard error
+ * at first. Any thread.
  */
 #ifndef USERDRIVE_API_COMMON_TRACE_H
 #define USERDRIVE_API_COMMON_TRACE_H

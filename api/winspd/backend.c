@@ -2,8 +2,9 @@
  * The bridge: a request of the unit becomes a call of the program, its answer the request's result.
  *
  * A request is entered by its Hint before the callback is called, since another thread may answer
- * while the callback still runs. Who takes it out, the callback's TRUE or SpdStorageUnitSendResponse,
- * completes it; whoever comes second finds nothing, is logged and has no effect.
+ * while the callback still runs. Who takes it out, the callback's TRUE or
+ * SpdStorageUnitSendResponse, completes it; whoever comes second finds nothing, is logged and has
+ * no effect.
  */
 #include "api/winspd/priv.h"
 
@@ -62,7 +63,8 @@ spd_status_of(struct scsi_result res, SPD_STORAGE_UNIT_STATUS *ret)
 	ret->Information = res.info_valid ? res.info : 0;
 }
 
-/* ---------------------------------------------------------------- buffers of the program's allocator */
+/* ---------------------------------------------------------------- buffers of the program's
+ * allocator */
 
 static PVOID
 pool_get(struct spd *spd)

@@ -192,8 +192,8 @@ clear_attentions(struct device_path *path)
 		struct device_command c = {.cdb = test_unit_ready, .n_cdb = 6};
 
 		error = path->ops->execute(path, &c);
-		if (error == ERROR_SUCCESS &&
-		    (c.status != SCSI_CHECK_CONDITION || (c.sense[2] & 0x0f) != SCSI_KEY_UNIT_ATTENTION))
+		if (error == ERROR_SUCCESS && (c.status != SCSI_CHECK_CONDITION ||
+					       (c.sense[2] & 0x0f) != SCSI_KEY_UNIT_ATTENTION))
 			break;
 	}
 	return error;

@@ -52,7 +52,8 @@ task_done(struct scsi_task *task)
 	mutex_unlock(&w->lock);
 }
 
-/* Waits; the task has its result. buffer: at least n_transfer bytes of a command that gives data. */
+/* Waits; the task has its result. buffer: at least n_transfer bytes of a command that gives data.
+ */
 static void
 run_task(struct waiting_task *w, struct device_command *c, uint8_t *buffer)
 {
@@ -350,7 +351,8 @@ connect_socket(const char *path, int *ret_fd)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	err = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : say_hello(fd);
+	err = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
+									    : say_hello(fd);
 	if (err < 0)
 		close(fd);
 	else

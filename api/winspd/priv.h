@@ -1,6 +1,6 @@
 /*
- * What the files of libspd share. The public SPD_STORAGE_UNIT is the first member of struct spd, so a
- * pointer to one is a pointer to the other; programs read the public part and write some of it.
+ * What the files of libspd share. The public SPD_STORAGE_UNIT is the first member of struct spd, so
+ * a pointer to one is a pointer to the other; programs read the public part and write some of it.
  */
 #ifndef USERDRIVE_API_WINSPD_PRIV_H
 #define USERDRIVE_API_WINSPD_PRIV_H
@@ -119,7 +119,7 @@ bool spd_debug_enabled(UINT32 mask, UINT8 kind);
 extern unsigned spd_cancel_grace_ms;
 /* DeviceName as UTF-8, NULL where it is the default one; false without memory. */
 bool spd_device_name(PWSTR DeviceName, char **ret_name);
-/* SpdxStorageUnitLeave of the program helper: every door, or the first one that is busy says why. */
+/* Every door, or the first one that is busy says why. */
 DWORD spd_leave(struct spd *spd);
 /* A JSON array of what the doors say of themselves. */
 struct buf;

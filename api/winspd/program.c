@@ -1,6 +1,6 @@
 /*
- * SpdxProgramMain: a disk program's life. What ends it, a signal, the control socket or the end of the
- * last door, is heard by the main thread, which then does everything in one order:
+ * SpdxProgramMain: a disk program's life. What ends it, a signal, the control socket or the end of
+ * the last door, is heard by the main thread, which then does everything in one order:
  *
  *	doors closed, requests under way completed, final flush; control socket away; unit deleted
  */

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct standard_option standard_options[] = {
-	{{'p', NULL, "DEVICENAME", "a door, in the foreground: \\\\.\\pipe\\NAME, loop:, iscsi://…"},
+	{{'p', NULL, "DEVICENAME",
+	  "a door, in the foreground: \\\\.\\pipe\\NAME, loop:, iscsi://…"},
 	 .always = true},
 	{{0, "door", "DEVICENAME", "a door; may be given several times"}},
 	{{'o', NULL, "OPTION[,OPTION]", "options by name"}, .always = true},
@@ -169,7 +170,8 @@ command_help(const SPDX_PROGRAM *program)
 	       "  loop:                               a block device of this machine\n"
 	       "  iscsi://ADDRESS[:PORT]/NAME[/LUN]   an iSCSI target\n"
 	       "  \\\\.\\pipe\\NAME                       a local socket, for tests and tools\n"
-	       "Without one, the best that this machine's kernel has. Where the disk can be reached is\n"
+	       "Without one, the best that this machine's kernel has. Where the disk can be "
+	       "reached is\n"
 	       "printed, a line for each door.\n");
 	command_line_help_lines("Examples:", program->Examples);
 	printf("\nExit codes:\n"

@@ -68,7 +68,8 @@ add_counters(struct buf *json, struct scsi_unit *unit)
 	struct scsi_unit_counters c;
 
 	scsi_unit_counters(unit, &c);
-	buf_printf(json, ",\"counters\":{\"bytes_read\":%llu,\"bytes_written\":%llu,\"errors\":%llu",
+	buf_printf(json,
+		   ",\"counters\":{\"bytes_read\":%llu,\"bytes_written\":%llu,\"errors\":%llu",
 		   (unsigned long long)c.n_bytes_read, (unsigned long long)c.n_bytes_written,
 		   (unsigned long long)c.n_errors);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -25,7 +25,8 @@ struct command {
 /* Options are handed to the program as they come. 0, or -1 with line.error filled. */
 NODISCARD int command_parse(struct command *c, int argc, char **argv);
 void command_help(const SPDX_PROGRAM *program);
-/* SOURCE or --background go to the background; "-p", "--foreground" and a debug log on standard error do not. */
+/* SOURCE or --background go to the background; "-p", "--foreground" and a debug log on standard
+ * error do not. */
 bool command_is_background(const struct command *c);
 
 /* The control socket: "info", "stop", "leave", "resize BLOCKS". */

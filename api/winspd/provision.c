@@ -1,8 +1,9 @@
 /*
- * Storage units whose requests the program fetches itself (SpdIoctlTransact) instead of being called.
+ * Storage units whose requests the program fetches itself (SpdIoctlTransact) instead of being
+ * called.
  *
- * A request lies in queue until somebody fetches it, then in fetched until its answer. Unprovisioning
- * ends both.
+ * A request lies in queue until somebody fetches it, then in fetched until its answer.
+ * Unprovisioning ends both.
  */
 #include "api/winspd/device.h"
 

@@ -6,10 +6,10 @@
  *	RUNNING   the unit serves; a thread waits for the end
  *	ENDED     everything is closed
  *
- * Shutdown only asks: it may come from a callback or from a door. The dispatcher's thread then closes
- * the doors, waits for the requests under way, makes the final Flush and ends. Requests that the
- * program does not answer even then are ended on its behalf after a grace period, or nobody could
- * wait for the dispatcher.
+ * Shutdown only asks: it may come from a callback or from a door. The dispatcher's thread then
+ * closes the doors, waits for the requests under way, makes the final Flush and ends. Requests that
+ * the program does not answer even then are ended on its behalf after a grace period, or nobody
+ * could wait for the dispatcher.
  */
 #include "api/winspd/priv.h"
 
@@ -34,7 +34,8 @@ unsigned spd_cancel_grace_ms = 10000;
 
 /* ---------------------------------------------------------------- doors */
 
-/* The last door has ended by itself: the program hears of it, and the unit with nobody to serve ends. */
+/* The last door has ended by itself: the program hears of it, and the unit with nobody to serve
+ * ends. */
 static void
 door_ended(void *ctx, bool normally)
 {
@@ -359,8 +360,8 @@ options_convert(const SPDX_UNIT_OPTIONS *o, struct scsi_unit_params *p)
 	return ERROR_SUCCESS;
 }
 
-/* The doors go over to a unit with other parameters: what they announce is fixed when they attach. On
- * failure back to the old one, as far as it goes. With doors_lock held. */
+/* The doors go over to a unit with other parameters: what they announce is fixed when they attach.
+ * On failure back to the old one, as far as it goes. With doors_lock held. */
 static DWORD
 replace_unit(struct spd *spd, const struct scsi_unit_params *params)
 {
@@ -490,8 +491,8 @@ canceller(void *arg)
 	return NULL;
 }
 
-/* After stopping is set or the state is ENDED: no door comes any more. The lock only waits for one on
- * its way; doors stop without it, since a callback that they wait for may want it. */
+/* After stopping is set or the state is ENDED: no door comes any more. The lock only waits for one
+ * on its way; doors stop without it, since a callback that they wait for may want it. */
 static void
 stop_doors(struct spd *spd)
 {
@@ -526,7 +527,8 @@ take_down(struct spd *spd)
 	spd_slot_set_unit(spd->index, NULL);
 	flushed = scsi_unit_stop(spd->unit);
 	if (!scsi_ok(flushed)) {
-		log_error("spd", "the final flush failed: %s", scsi_sense_text(flushed.asc, flushed.ascq));
+		log_error("spd", "the final flush failed: %s",
+			  scsi_sense_text(flushed.asc, flushed.ascq));
 		SpdStorageUnitSetDispatcherError(&spd->pub, ERROR_IO_DEVICE);
 	}
 	SpdStorageUnitSetDispatcherError(&spd->pub, ERROR_OPERATION_ABORTED);

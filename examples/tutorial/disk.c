@@ -33,9 +33,9 @@ block_at(SPD_STORAGE_UNIT *unit, UINT64 address)
 }
 
 /*
- * The four operations. Ranges have been checked, and at most MaxTransferLength bytes are asked for at
- * once. Several calls come at the same time, as many as the dispatcher has threads: two that meet on
- * one block may have any order, as on any disk.
+ * The four operations. Ranges have been checked, and at most MaxTransferLength bytes are asked for
+ * at once. Several calls come at the same time, as many as the dispatcher has threads: two that
+ * meet on one block may have any order, as on any disk.
  */
 
 static BOOLEAN
@@ -100,7 +100,10 @@ create(SPDX_PROGRAM *program, PWSTR device_name, SPD_STORAGE_UNIT **ret_unit, ch
 	struct disk *disk = program->Context;
 	SPD_STORAGE_UNIT_PARAMS params = {
 		/* The disk's identity. Two disks have two: make yours with uuidgen, and keep it. */
-		.Guid = {0x5ad77a1f, 0x3c0e, 0x4d2b, {0x9a, 0x51, 0x0e, 0x6f, 0x2c, 0x88, 0x41, 0x07}},
+		.Guid = {0x5ad77a1f,
+			 0x3c0e,
+			 0x4d2b,
+			 {0x9a, 0x51, 0x0e, 0x6f, 0x2c, 0x88, 0x41, 0x07}},
 		.BlockCount = disk->size * MEBIBYTE / BLOCK_LENGTH,
 		.BlockLength = BLOCK_LENGTH,
 		.ProductId = "Tutorial",

@@ -17,10 +17,10 @@ extern "C" {
 /* ---------------------------------------------------------------- optional operations */
 
 /*
- * Like the four standard ones, each returns TRUE when it is done (Status filled, zeroed is good) and
- * FALSE when SpdStorageUnitSendResponse answers later. Their requests have the kinds below; a
- * response repeats the kind. In a request, address and count are where Write has them (MayUnmap: bit
- * 1 beside ForceUnitAccess). The debug log's bits for them are 8 to 11, in this order.
+ * Like the four standard ones, each returns TRUE when it is done (Status filled, zeroed is good)
+ * and FALSE when SpdStorageUnitSendResponse answers later. Their requests have the kinds below; a
+ * response repeats the kind. In a request, address and count are where Write has them (MayUnmap:
+ * bit 1 beside ForceUnitAccess). The debug log's bits for them are 8 to 11, in this order.
  */
 enum {
 	SpdxTransactWriteZeroesKind = 64,
@@ -48,8 +48,8 @@ typedef BOOLEAN SPDX_COMPARE_AND_WRITE(SPD_STORAGE_UNIT *StorageUnit, PVOID Buff
  * Called on the thread of SpdxStorageUnitResize. */
 typedef DWORD SPDX_RESIZE(SPD_STORAGE_UNIT *StorageUnit, UINT64 BlockCount);
 /* Slot 11. What the range from BlockAddress on is made of, ascending and without gaps; *PCount in:
- * room, out: ranges written, at least one. Answered later: the ranges are the response's data (NULL:
- * they are in Ranges), their number is Status.Information. */
+ * room, out: ranges written, at least one. Answered later: the ranges are the response's data
+ * (NULL: they are in Ranges), their number is Status.Information. */
 typedef struct {
 	UINT64 BlockAddress;
 	UINT32 BlockCount;

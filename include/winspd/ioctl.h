@@ -1,11 +1,11 @@
 /*
  * winspd/ioctl.h: the messages between a storage unit's program and what stands in front of it, and
- * the helpers that reach storage units as devices. Source-compatible with the header of this name of
- * WinSpd; differences are listed in docs/compatibility.md.
+ * the helpers that reach storage units as devices. Source-compatible with the header of this name
+ * of WinSpd; differences are listed in docs/compatibility.md.
  *
  * A device is one of
  *
- *	NULL, root\winspd       the storage units that this process has provisioned (SpdIoctlProvision)
+ *	NULL, root\winspd       the storage units of this process, by whatever way they were made
  *	\\.\pipe\NAME           those that some process of this user serves on a local door; Btl's
  *	                        target number is the T of NAME\T
  *	/dev/sg0, /dev/sda      a disk of the Linux kernel; every Btl is that disk
@@ -189,10 +189,10 @@ SPD_API DWORD SpdIoctlGetDevicePath(GUID *ClassGuid, PWSTR DeviceName, PWCHAR Pa
 /* A handle for the calls below; SpdxIoctlCloseDevice (winspd/ext.h) gives it back. */
 SPD_API DWORD SpdIoctlOpenDevice(PWSTR DeviceName, PHANDLE PDeviceHandle);
 /*
- * One SCSI command. Cdb: 16 bytes, its length by its operation code. DataDirection: -1 from the unit,
- * 0 none, +1 to it. *PDataLength in: bytes of DataBuffer; out: bytes moved. *PScsiStatus and, with
- * 2, SenseBuffer say how the command ended; the return value says whether it could be sent. Waits;
- * ERROR_FILE_NOT_FOUND: nothing at this Btl.
+ * One SCSI command. Cdb: 16 bytes, its length by its operation code. DataDirection: -1 from the
+ * unit, 0 none, +1 to it. *PDataLength in: bytes of DataBuffer; out: bytes moved. *PScsiStatus and,
+ * with 2, SenseBuffer say how the command ended; the return value says whether it could be sent.
+ * Waits; ERROR_FILE_NOT_FOUND: nothing at this Btl.
  */
 SPD_API DWORD SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, INT DataDirection,
 				  PVOID DataBuffer, PUINT32 PDataLength, PUCHAR PScsiStatus,
@@ -202,21 +202,22 @@ SPD_API DWORD SpdIoctlScsiExecute(HANDLE DeviceHandle, UINT32 Btl, PCDB Cdb, INT
 SPD_API DWORD SpdIoctlScsiInquiry(HANDLE DeviceHandle, UINT32 Btl, PINQUIRYDATA InquiryData,
 				  ULONG Timeout);
 /*
- * A storage unit of this process, whose requests SpdIoctlTransact takes. Handle of root\winspd, else
- * ERROR_INVALID_FUNCTION. ERROR_INVALID_PARAMETER, ERROR_ALREADY_EXISTS (same GUID),
+ * A storage unit of this process, whose requests SpdIoctlTransact takes. Handle of root\winspd,
+ * else ERROR_INVALID_FUNCTION. ERROR_INVALID_PARAMETER, ERROR_ALREADY_EXISTS (same GUID),
  * ERROR_CANNOT_MAKE (all numbers are in use).
  */
 SPD_API DWORD SpdIoctlProvision(HANDLE DeviceHandle, const SPD_IOCTL_STORAGE_UNIT_PARAMS *Params,
 				PUINT32 PBtl);
-/* Its requests fail, SpdIoctlTransact returns ERROR_CANCELLED. ERROR_FILE_NOT_FOUND: no such unit. */
+/* Its requests fail, SpdIoctlTransact returns ERROR_CANCELLED. ERROR_FILE_NOT_FOUND: no such unit.
+ */
 SPD_API DWORD SpdIoctlUnprovision(HANDLE DeviceHandle, const GUID *Guid);
 /* *PListSize in: bytes of ListBuf; out: bytes that the list has. ERROR_INSUFFICIENT_BUFFER. */
 SPD_API DWORD SpdIoctlGetList(HANDLE DeviceHandle, PUINT32 ListBuf, PUINT32 PListSize);
 /*
  * Answers a request (Rsp, may be NULL), then waits for the next one (Req, may be NULL; Hint 0: none
  * came for a while). DataBuffer, MaxTransferLength bytes: the data of a read that is answered, then
- * that of the write or unmap that came. ERROR_CANCELLED: unprovisioned. ERROR_ACCESS_DENIED: another
- * process id was set.
+ * that of the write or unmap that came. ERROR_CANCELLED: unprovisioned. ERROR_ACCESS_DENIED:
+ * another process id was set.
  */
 SPD_API DWORD SpdIoctlTransact(HANDLE DeviceHandle, UINT32 Btl, SPD_IOCTL_TRANSACT_RSP *Rsp,
 			       SPD_IOCTL_TRANSACT_REQ *Req, PVOID DataBuffer);

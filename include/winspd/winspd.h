@@ -12,9 +12,10 @@
  * DeviceName says how the disk is reached: NULL (the best that this kernel has), loop:,
  * iscsi://ADDRESS:PORT/NAME, \\.\pipe\NAME …; userdrive(7) lists them.
  *
- * Strings are UTF-16 (see WCHAR in nt/types.h). Functions that return DWORD return ERROR_SUCCESS (0)
- * or a Win32 error; out-parameters are written only on success. Functions may be called from any
- * thread unless said otherwise. Callbacks run on threads of the library, at most ThreadCount at once.
+ * Strings are UTF-16 (see WCHAR in nt/types.h). Functions that return DWORD return ERROR_SUCCESS
+ * (0) or a Win32 error; out-parameters are written only on success. Functions may be called from any
+ * thread unless said otherwise. Callbacks run on threads of the library, at most ThreadCount at
+ * once.
  *
  * Additions of this implementation are in winspd/ext.h.
  */
@@ -89,13 +90,14 @@ typedef struct _SPD_STORAGE_UNIT_OPERATION_CONTEXT {
  * Params is out of its range; ERROR_ALREADY_EXISTS: this process has a unit with this Guid;
  * ERROR_CANNOT_MAKE: it has 64 units; else the door's reason, with a line in SpdxLastError.
  */
-SPD_API DWORD SpdStorageUnitCreate(PWSTR DeviceName, const SPD_STORAGE_UNIT_PARAMS *StorageUnitParams,
+SPD_API DWORD SpdStorageUnitCreate(PWSTR DeviceName,
+				   const SPD_STORAGE_UNIT_PARAMS *StorageUnitParams,
 				   const SPD_STORAGE_UNIT_INTERFACE *Interface,
 				   SPD_STORAGE_UNIT **PStorageUnit);
 /* Shuts down, waits for the dispatcher, frees. Not from a callback. NULL is fine. */
 SPD_API VOID SpdStorageUnitDelete(SPD_STORAGE_UNIT *StorageUnit);
-/* The doors close, requests under way end, the dispatcher ends with the final Flush. Idempotent; does
- * not wait, so callbacks may call it. */
+/* The doors close, requests under way end, the dispatcher ends with the final Flush. Idempotent;
+ * does not wait, so callbacks may call it. */
 SPD_API VOID SpdStorageUnitShutdown(SPD_STORAGE_UNIT *StorageUnit);
 /* ThreadCount: callbacks at once; 0: one per CPU that this process may use. A second start:
  * ERROR_INVALID_PARAMETER. */
@@ -103,9 +105,9 @@ SPD_API DWORD SpdStorageUnitStartDispatcher(SPD_STORAGE_UNIT *StorageUnit, ULONG
 /* Returns when the dispatcher has ended, at once when it was never started. Not from a callback. */
 SPD_API VOID SpdStorageUnitWaitDispatcher(SPD_STORAGE_UNIT *StorageUnit);
 /*
- * The answer to a request whose callback returned FALSE, by Response->Hint and Kind. DataBuffer: the
- * data of a read; NULL: zeroes. Both are copied. An answer that no request waits for is logged and
- * has no effect.
+ * The answer to a request whose callback returned FALSE, by Response->Hint and Kind. DataBuffer:
+ * the data of a read; NULL: zeroes. Both are copied. An answer that no request waits for is logged
+ * and has no effect.
  */
 SPD_API VOID SpdStorageUnitSendResponse(SPD_STORAGE_UNIT *StorageUnit,
 					SPD_IOCTL_TRANSACT_RSP *Response, PVOID DataBuffer);
@@ -177,8 +179,8 @@ typedef struct {
 	UINT8 Active; /* 80h: the system starts from it */
 	UINT64 BlockAddress, BlockCount;
 } SPD_PARTITION;
-/* A master boot record with up to four partitions. ERROR_INVALID_PARAMETER: too many, an empty one, or
- * one that does not end within 32 bits. */
+/* A master boot record with up to four partitions. ERROR_INVALID_PARAMETER: too many, an empty one,
+ * or one that does not end within 32 bits. */
 SPD_API DWORD SpdDefinePartitionTable(SPD_PARTITION Partitions[], ULONG Count, UINT8 Buffer[512]);
 
 /* A pointer that one thread sets (NULL: gone) and others use; for shutting down from a handler. */
@@ -202,9 +204,9 @@ SPD_API VOID SpdGuardSet(SPD_GUARD *Guard, PVOID Pointer);
 SPD_API VOID SpdGuardExecute(SPD_GUARD *Guard, VOID (*Function)(PVOID));
 
 /*
- * Text in the manner of wide printf of Windows: %s is a wide string, %S and %hs a narrow one, %l has
- * 32 bits. PrintLog: a line on Handle, which is a file descriptor. EventLog: the system's log, by
- * Type EVENTLOG_*_TYPE. ServiceLog: the system's log, or standard error where a person reads it.
+ * Text in the manner of wide printf of Windows: %s is a wide string, %S and %hs a narrow one, %l
+ * has 32 bits. PrintLog: a line on Handle, which is a file descriptor. EventLog: the system's log,
+ * by Type EVENTLOG_*_TYPE. ServiceLog: the system's log, or standard error where a person reads it.
  */
 SPD_API VOID SpdPrintLog(HANDLE Handle, PWSTR Format, ...);
 SPD_API VOID SpdPrintLogV(HANDLE Handle, PWSTR Format, va_list ap);
@@ -219,7 +221,8 @@ SPD_API VOID SpdDebugLog(const char *Format, ...) __attribute__((format(printf, 
 SPD_API VOID SpdDebugLogRequest(SPD_IOCTL_TRANSACT_REQ *Request);
 SPD_API VOID SpdDebugLogResponse(SPD_IOCTL_TRANSACT_RSP *Response);
 
-/* Major version in the upper 16 bits, minor in the lower: of the original whose contract this is. */
+/* Major version in the upper 16 bits, minor in the lower: of the original whose contract this is.
+ */
 SPD_API DWORD SpdVersion(PUINT32 PVersion);
 
 #ifdef __cplusplus

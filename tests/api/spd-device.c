@@ -1,4 +1,5 @@
-/* Devices as handles: names, SCSI commands by every way, lists, and units that a program serves itself. */
+/* Devices as handles: names, SCSI commands by every way, lists, and units that a program serves
+ * itself. */
 #include "tests/api/spd-util.h"
 #include <pthread.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@ test_names(void **state)
 	assert_int_equal(SpdIoctlGetDevicePath(NULL, NULL, out, sizeof(out)), 0);
 	assert_memory_equal(out, hardware, sizeof(hardware));
 	assert_int_equal(SpdIoctlGetDevicePath(NULL, hardware, out, 4), ERROR_MORE_DATA);
-	assert_int_equal(SpdIoctlGetDevicePath(NULL, missing, out, sizeof(out)), ERROR_FILE_NOT_FOUND);
+	assert_int_equal(SpdIoctlGetDevicePath(NULL, missing, out, sizeof(out)),
+			 ERROR_FILE_NOT_FOUND);
 	assert_int_equal(SpdIoctlOpenDevice(missing, &handle), ERROR_FILE_NOT_FOUND);
 	assert_ptr_equal(handle, INVALID_HANDLE_VALUE);
 	assert_int_equal(SpdIoctlOpenDevice(node, &handle), ERROR_FILE_NOT_FOUND);

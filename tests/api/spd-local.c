@@ -1,4 +1,5 @@
-/* The local door against its clients: honest, hostile, silent, several; and doors against each other. */
+/* The local door against its clients: honest, hostile, silent, several; and doors against each
+ * other. */
 #include "tests/api/spd-util.h"
 #include <errno.h>
 #include <poll.h>

@@ -165,7 +165,8 @@ test_foreground(void **state)
 	ask("info", &reply);
 	assert_non_null(strstr(buf_str(&reply), "\"kind\":\"disk\""));
 	assert_non_null(strstr(buf_str(&reply), "\"size\":1048576"));
-	assert_non_null(strstr(buf_str(&reply), "\"guid\":\"01020304-0506-0708-0102-030405060708\""));
+	assert_non_null(
+		strstr(buf_str(&reply), "\"guid\":\"01020304-0506-0708-0102-030405060708\""));
 	assert_non_null(strstr(buf_str(&reply), "\"counters\":{"));
 	fd = spd_test_open(0);
 	ask("leave", &reply);

@@ -161,7 +161,8 @@ spd_test_send_bytes(int fd, const void *bytes, size_t n)
 		ssize_t done = send(fd, p, n, MSG_NOSIGNAL);
 
 		if (done <= 0)
-			return; /* the other side has closed: what the test then sees of it counts */
+			return; /* the other side has closed: what the test then sees of it counts
+				 */
 		p += done;
 		n -= (size_t)done;
 	}

@@ -344,8 +344,8 @@ send_hello(struct local_conn *conn, uint64_t initiator)
 	return local_conn_greet(conn, bytes, sizeof(bytes));
 }
 
-/* An identity that no other connection of this process has; the high bits keep made-up ones away from
- * chosen ones. */
+/* An identity that no other connection of this process has; the high bits keep made-up ones away
+ * from chosen ones. */
 static uint64_t
 make_up_initiator(pid_t pid)
 {

@@ -2,8 +2,8 @@
  * A connection of the local door: requests come in on the reader's thread, answers go out from any.
  *
  * An answer is sent at once where the socket takes it, else by the connection's writer, so that a
- * client that does not read stops nobody but itself: a backend's thread never waits for a socket. The
- * reader takes a place for each request and waits when the client has too many under way.
+ * client that does not read stops nobody but itself: a backend's thread never waits for a socket.
+ * The reader takes a place for each request and waits when the client has too many under way.
  */
 #ifndef USERDRIVE_TRANSPORT_LOCAL_CONN_H
 #define USERDRIVE_TRANSPORT_LOCAL_CONN_H

@@ -6,8 +6,8 @@
  *	         CDB socket, and one per CDB client
  *	stop     sockets away, connections cut, requests under way completed, threads joined
  *
- * The directory RUNTIME_DIR/pipe/NAME is locked while sockets in it are made, so that of two processes
- * that start at once one finds the other's.
+ * The directory RUNTIME_DIR/pipe/NAME is locked while sockets in it are made, so that of two
+ * processes that start at once one finds the other's.
  */
 #include "transport/local/door_priv.h"
 
@@ -170,9 +170,10 @@ socket_open(struct socket *s, const struct scsi_door_instance *door, const char 
 				      door->device_name, n, sizeof(s->path) - 1);
 	if (lstat(s->path, &st) == 0) {
 		if (is_alive(s))
-			return scsi_door_fail(error, EADDRINUSE,
-					      "%.128s: another program serves it; choose another name",
-					      door->device_name);
+			return scsi_door_fail(
+				error, EADDRINUSE,
+				"%.128s: another program serves it; choose another name",
+				door->device_name);
 		unlink(s->path);
 	}
 	address = address_of(s);
@@ -214,10 +215,11 @@ set_names(struct scsi_door_instance *door, const struct scsi_door_params *params
 	int err = local_name_decode(params->device_name, name, sizeof(name)), n;
 
 	if (err < 0)
-		return scsi_door_fail(error, EINVAL,
-				      "%.128s: not a name: \\\\.\\pipe\\NAME, where NAME is not empty "
-				      "and has no component . or ..",
-				      params->device_name);
+		return scsi_door_fail(
+			error, EINVAL,
+			"%.128s: not a name: \\\\.\\pipe\\NAME, where NAME is not empty "
+			"and has no component . or ..",
+			params->device_name);
 	err = scsi_door_options_check(params->device_name, no_options, error);
 	if (err < 0)
 		return err;
@@ -290,7 +292,8 @@ door_attach(struct scsi_unit *unit, const struct scsi_door_params *params,
 
 /* ---------------------------------------------------------------- serving */
 
-/* Only the owner and root get this far by the directory's mode; a descriptor may have been handed on. */
+/* Only the owner and root get this far by the directory's mode; a descriptor may have been handed
+ * on. */
 static bool
 peer_is_allowed(int fd, pid_t *ret_pid)
 {

@@ -26,7 +26,8 @@ struct local_cdb_client {
  * Serves a client of the message socket until it goes or the connection is broken. Not fini: the
  * caller's. Returns 0, or -errno where the peer broke the protocol.
  */
-int local_pipe_serve(struct local_conn *conn, struct scsi_unit *unit, struct local_counters *counters);
+int local_pipe_serve(struct local_conn *conn, struct scsi_unit *unit,
+		     struct local_counters *counters);
 /* The same for CDBs; its nexus lives as long as the call. */
 int local_cdb_serve(struct local_cdb_client *client);
 
@@ -47,7 +48,8 @@ struct scsi_result local_request_check(const struct local_request *r, size_t n_d
 void local_answer_encode(const struct local_request *r, struct scsi_result res,
 			 uint8_t dst[LOCAL_SLOT_SIZE]);
 
-/* \\.\pipe\NAME -> NAME with slashes. -EINVAL: empty or too long, or it would leave the directory. */
+/* \\.\pipe\NAME -> NAME with slashes. -EINVAL: empty or too long, or it would leave the directory.
+ */
 int local_name_decode(const char *device_name, char *dst, size_t cap);
 
 #endif
