@@ -165,6 +165,7 @@ door_access_begin(struct door *d, struct door_node *node, struct door_handle *hi
 		  uint32_t access, struct door_access *ret_access)
 {
 	CLEANUP(free_ptr) struct door_path *path = NULL;
+	size_t n_tried = 0;
 	int err;
 
 	*ret_access = (struct door_access){.d = d};
@@ -180,9 +181,11 @@ door_access_begin(struct door *d, struct door_node *node, struct door_handle *hi
 	path = malloc(sizeof(*path));
 	if (!path)
 		return -ENOMEM;
-	err = door_node_path(&d->nodes, node, NULL, 0, path);
-	if (!err)
-		err = door_open_kernel(d, path, access, &ret_access->opened);
+	do {
+		err = door_node_path(&d->nodes, node, NULL, 0, path);
+		if (!err)
+			err = door_open_kernel(d, path, access, &ret_access->opened);
+	} while (door_node_try_other_name(&d->nodes, node, err, &n_tried));
 	ret_access->fs = ret_access->opened;
 	if (!err || err == -ENOMEM)
 		return err;

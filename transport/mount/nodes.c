@@ -643,6 +643,28 @@ door_node_has_name(struct door_nodes *t, struct door_node *node)
 	return has;
 }
 
+bool
+door_node_try_other_name(struct door_nodes *t, struct door_node *node, int err, size_t *n_tried)
+{
+	size_t n = 0;
+	bool again;
+
+	if (err != -EACCES && err != -ENOENT)
+		return false;
+	mutex_lock(&t->lock);
+	list_for_each(pos, &node->links)
+		n++;
+	again = ++*n_tried < n;
+	if (again) {
+		struct list *first = node->links.next;
+
+		list_remove(first);
+		list_insert(&node->links, first);
+	}
+	mutex_unlock(&t->lock);
+	return again;
+}
+
 uint64_t
 door_node_parent_ino(struct door_nodes *t, struct door_node *node)
 {

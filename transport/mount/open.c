@@ -129,6 +129,25 @@ open_nameless(struct door *d, struct fusek_req *req, struct door_node *node, uin
 	return err;
 }
 
+/* path: the node's, and the one in params; another name's when the first does not do. */
+static int
+open_by_any_name(struct door *d, struct door_node *node, struct door_path *path,
+		 struct fs_open_params *params, bool *ret_uncached,
+		 struct fs_open_result *ret_result, struct fs_handle **ret_fs)
+{
+	uint32_t asked = params->desired_access;
+	size_t n_tried = 0;
+	int err;
+
+	do {
+		params->desired_access = asked;
+		params->n_units = path->n;
+		err = door_open_cached(d, params, ret_uncached, ret_result, ret_fs);
+	} while (door_node_try_other_name(&d->nodes, node, err, &n_tried) &&
+		 door_node_path(&d->nodes, node, NULL, 0, path) == 0);
+	return err;
+}
+
 static int
 open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_t flags,
 	  uint32_t kill_flags, bool directory, struct fuse_open_out *ret_open)
@@ -165,7 +184,7 @@ open_node(struct door *d, struct fusek_req *req, struct door_node *node, uint32_
 		params.options |= FILE_DIRECTORY_FILE;
 	if (flags & O_NOATIME)
 		params.flags |= FS_OPEN_KEEP_ACCESS_TIME;
-	err = door_open_cached(d, &params, &uncached, &result, &fs);
+	err = open_by_any_name(d, node, &path, &params, &uncached, &result, &fs);
 	/* NT's read-only attribute stops everybody who would write, root too (ruling 6). */
 	if (!err && !directory && (result.info.attributes & FILE_ATTRIBUTE_READONLY) &&
 	    (params.desired_access & FILE_WRITE_DATA))

@@ -134,10 +134,16 @@ door_state_of(struct door *d, struct door_node *node, struct door_handle *hint,
 {
 	CLEANUP(door_access_end) struct door_access access = {0};
 	CLEANUP(free_ptr) struct door_path *path = malloc(sizeof(*path));
-	int err = path ? door_node_path(&d->nodes, node, NULL, 0, path) : -ENOMEM;
+	size_t n_tried = 0;
+	int err;
 
-	if (!err)
-		err = door_state_by_path(d, path, node, ret_state);
+	if (!path)
+		return -ENOMEM;
+	do {
+		err = door_node_path(&d->nodes, node, NULL, 0, path);
+		if (!err)
+			err = door_state_by_path(d, path, node, ret_state);
+	} while (door_node_try_other_name(&d->nodes, node, err, &n_tried));
 	if (err != -ENOENT)
 		return err;
 	/* No name: the keeper of a deleted node knows everything, other handles what they may. */
