@@ -123,7 +123,10 @@ rd_create(const struct rd_params *p, PWSTR device_name, struct rd **ret_rd, char
 void
 rd_delete(struct rd *rd)
 {
+	/* Nobody can have written to a disk that was never served. */
+	bool was_served = rd->unit->DispatcherThread != NULL;
+
 	SpdStorageUnitDelete(rd->unit);
-	rd_image_close(rd, false);
+	rd_image_close(rd, !was_served);
 	free(rd);
 }

@@ -55,6 +55,10 @@ fi
 expect 2 "the same name" "$userdrive" attach other.img --size 1M --door "$pipe"
 check "no image is left of it" test ! -e other.img
 
+expect 2 "a good door and a bad one" "$userdrive" attach other.img --size 1M --door '\\.\pipe\two' --door 'wormhole:'
+check "no image is left of it" test ! -e other.img
+check "nor the good door" test ! -e "$work/run/pipe/two/0"
+
 expect 0 "grow" "$userdrive" resize "$image" 16M
 check "the image" test "$(stat -c %s "$image")" = $((16 << 20))
 check "the disk" answers one fill 32767 1 66 + check 32767 1 66

@@ -13,6 +13,7 @@
 
 #include "tools/userdrive/command.h"
 #include "tools/userdrive/disks.h"
+#include "tools/userdrive/drives.h"
 #include "tools/userdrive/programs.h"
 
 enum { FIND_TRIES = 200, FIND_PAUSE_MS = 50, EXIT_NO_DOOR = 3 /* SpdxExitNoDoor */ };
@@ -75,12 +76,7 @@ is_program(const char *what)
 static char *
 absolute_image(struct attach *a, const char *what)
 {
-	char cwd[4096];
-
-	if (what[0] == '/' || !getcwd(cwd, sizeof(cwd)))
-		snprintf(a->image, sizeof(a->image), "%s", what);
-	else
-		snprintf(a->image, sizeof(a->image), "%s/%s", cwd, what);
+	absolute_path(what, a->image, sizeof(a->image));
 	return a->image;
 }
 
