@@ -304,8 +304,11 @@ iscsi_session_targets(struct iscsi_conn *conn, const char *value, struct buf *re
 	char iqn[ISCSI_NAME_MAX + 1] = "";
 	bool all = strcmp(value, "All") == 0;
 
-	/* Appendix C: All in discovery sessions only, the empty value in the others only. */
-	if (conn->session ? all : !value[0])
+	/*
+	 * Appendix C: the empty value is for normal sessions only. It would have All refused there;
+	 * initiators send it and other targets answer, and it shows nothing but the session's own.
+	 */
+	if (!conn->session && !value[0])
 		return -EINVAL;
 	if (!all && value[0] && iscsi_name_parse(value, iqn) < 0)
 		return -EINVAL;
