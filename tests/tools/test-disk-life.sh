@@ -86,7 +86,7 @@ under=$(losetup -f --show "$work/under") && {
 	for round in 1 2; do
 		expect 0 "attach a block device" timeout 50 "$userdrive" attach "$under" --door '\\.\pipe\device'
 		timeout 20 python3 "$top/tests/tools/disk.py" device params >"$work/params.$round" || failed "params"
-		check "write" timeout 20 python3 "$top/tests/tools/disk.py" device fill 0 16384 5 + flush 
+		check "write" timeout 20 python3 "$top/tests/tools/disk.py" device fill 0 16384 5 + flush
 		expect 4 "it is in use" timeout 50 "$userdrive" attach "$under" --door '\\.\pipe\other'
 		expect 0 "detach" timeout 50 "$userdrive" detach "$under"
 	done
