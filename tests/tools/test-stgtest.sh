@@ -9,14 +9,14 @@ unit='\\.\pipe\f\0'
 
 # start_unit [OPTION…]: a faulty disk of 4096 blocks; ready when this returns.
 start_unit() {
-	exec {ready}< <(exec "$faulty" -f "$work/image" "$@" f 2>"$work/unit.err" & echo $!; wait)
-	read -r unit_pid <&"$ready"
-	read -r line <&"$ready" || { failed "faulty-disk does not start"; cat "$work/unit.err"; }
+	rm -f "$work/unit.out"
+	"$faulty" -f "$work/image" "$@" f >"$work/unit.out" 2>"$work/unit.err" </dev/null &
+	unit_pid=$!
+	until_true grep -qs ready "$work/unit.out" || { failed "faulty-disk does not start"; cat "$work/unit.err"; }
 }
 stop_unit() {
 	kill -KILL "$unit_pid" 2>/dev/null
-	until_false alive "$unit_pid"
-	exec {ready}<&-
+	wait "$unit_pid" 2>/dev/null
 }
 # finds FAULT NAME CODE OPTION…: planted with -F, is it found and named?
 finds() {
