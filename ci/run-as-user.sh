@@ -52,7 +52,7 @@ for drive in memfs passthrough; do
 		# owner may not read it cannot serve. No model of a full file system (compatibility.md).
 		[ "$drive" = passthrough ] ||
 			run "model ${on[*]}" "${on[@]}" -- "$build/tests/model/fsmodel" {} {ref} \
-				--without link-fd --profile mixed --seed 2 --ops 6000
+				--profile mixed --seed 2 --ops 6000
 		run "processes ${on[*]}" "${on[@]}" -- "$build/tests/stress/stress-many-processes" {} --seconds 3 --processes 8
 		run "names ${on[*]}" "${on[@]}" -- "$build/tests/stress/stress-names" {} --seed 2
 	done
