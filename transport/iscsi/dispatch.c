@@ -74,6 +74,8 @@ begin_full_feature(struct iscsi_conn *conn)
 {
 	const uint32_t *active = conn->login.values.active;
 
+	/* The lock is for describe(), which may look at any time. */
+	mutex_lock(&conn->lock);
 	conn->send_segment = active[ISCSI_KEY_MAX_RECV_SEGMENT];
 	conn->max_burst = active[ISCSI_KEY_MAX_BURST];
 	conn->first_burst = MIN(active[ISCSI_KEY_FIRST_BURST], conn->max_burst);
@@ -82,6 +84,7 @@ begin_full_feature(struct iscsi_conn *conn)
 	conn->initial_r2t = active[ISCSI_KEY_INITIAL_R2T];
 	conn->header_digest = active[ISCSI_KEY_HEADER_DIGEST] == ISCSI_DIGEST_CRC32C;
 	conn->data_digest = active[ISCSI_KEY_DATA_DIGEST] == ISCSI_DIGEST_CRC32C;
+	mutex_unlock(&conn->lock);
 	iscsi_conn_set_phase(conn, ISCSI_CONN_FULL);
 	iscsi_portal_logged_in(conn);
 }

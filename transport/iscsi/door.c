@@ -240,14 +240,19 @@ detach(struct scsi_door_instance *door)
 static void
 describe_session(const struct iscsi_session *s, struct buf *json)
 {
-	const struct iscsi_conn *c = s->conn;
+	struct iscsi_conn *c = s->conn;
+	bool header_digest, data_digest;
 
+	mutex_lock(&c->lock);
+	header_digest = c->header_digest;
+	data_digest = c->data_digest;
+	mutex_unlock(&c->lock);
 	buf_printf(json, "{\"initiator\":");
 	buf_json_string(json, s->initiator);
 	buf_printf(json, ",\"address\":");
 	buf_json_string(json, c->peer);
 	buf_printf(json, ",\"auth\":\"%s\",\"header_digest\":%s,\"data_digest\":%s", c->login.method,
-		   c->header_digest ? "true" : "false", c->data_digest ? "true" : "false");
+		   header_digest ? "true" : "false", data_digest ? "true" : "false");
 	buf_printf(json, ",\"commands\":%llu,\"bytes_sent\":%llu}",
 		   (unsigned long long)atomic_load(&c->n_commands),
 		   (unsigned long long)atomic_load(&c->n_bytes_out));

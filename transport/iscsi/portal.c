@@ -120,12 +120,17 @@ refuse_for_descriptors(struct iscsi_portal *portal)
 {
 	int fd;
 
-	close(portal->spare_fd);
+	mutex_lock(&iscsi_registry_lock);
+	if (portal->spare_fd >= 0)
+		close(portal->spare_fd);
 	fd = accept4(portal->source.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
 	portal->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	portal->n_refused++;
+	/* Not even that: the event would come again at once, and again. */
+	portal->paused = fd < 0;
+	mutex_unlock(&iscsi_registry_lock);
 	return fd >= 0;
 }
 
@@ -161,7 +166,7 @@ accept_one(struct iscsi_portal *portal)
 	int fd = accept4(portal->source.fd, (struct sockaddr *)&from, &n_from,
 			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && portal->spare_fd >= 0)
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		return refuse_for_descriptors(portal);
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
@@ -178,12 +183,17 @@ portal_event(struct iscsi_source *source, uint32_t events)
 
 	for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(portal); i++)
 		;
-	iscsi_loop_arm(portal->loop, source, EPOLLIN);
+	if (!portal->paused)
+		iscsi_loop_arm(portal->loop, source, EPOLLIN);
 }
 
 static void
 portal_tick(struct iscsi_source *source, uint64_t now_ns)
 {
+	struct iscsi_portal *portal = portal_of(source);
+
+	if (atomic_exchange(&portal->paused, false))
+		iscsi_loop_arm(portal->loop, source, EPOLLIN);
 }
 
 static const struct iscsi_source_ops portal_ops = {

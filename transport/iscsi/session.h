@@ -50,6 +50,7 @@ struct iscsi_portal {
 	unsigned n_started;
 	struct list conns;
 	unsigned n_conns, n_pending;
+	atomic_bool paused; /* nothing can be accepted for now: the next tick tries again */
 	int spare_fd;       /* given up to refuse connections when descriptors run out */
 	_Atomic unsigned n_refs;
 	uint64_t n_refused;

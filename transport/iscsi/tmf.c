@@ -103,9 +103,14 @@ static bool
 is_not_yet(struct iscsi_conn *conn, const uint8_t *bhs)
 {
 	uint32_t ref = get_be32(bhs + 32);
+	bool in_window;
 
-	return !iscsi_sn_before(ref, conn->exp_cmd_sn) && !iscsi_sn_before(conn->max_cmd_sn, ref) &&
-	       iscsi_is_immediate(bhs) && iscsi_sn_before(ref, get_be32(bhs + ISCSI_AT_CMD_SN));
+	mutex_lock(&conn->lock);
+	in_window = !iscsi_sn_before(ref, conn->exp_cmd_sn) &&
+		    !iscsi_sn_before(conn->max_cmd_sn, ref);
+	mutex_unlock(&conn->lock);
+	return in_window && iscsi_is_immediate(bhs) &&
+	       iscsi_sn_before(ref, get_be32(bhs + ISCSI_AT_CMD_SN));
 }
 
 static size_t
