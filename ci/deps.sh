@@ -8,9 +8,11 @@ set -eu
 tier=${1:-build}
 build_dir=${2:-}
 build="gcc g++ make pkg-config meson ninja-build liburing-dev libutf8proc-dev libsystemd-dev
-	libcmocka-dev"
-test="$build fuse3 clang python3 attr acl procps util-linux manpages-dev mandoc"
-demo="$build fuse3 git fio sqlite3 rsync findutils procps util-linux python3"
+	libcmocka-dev nettle-dev libiscsi-dev"
+# File systems for disks, and initiators that others wrote.
+disks="fdisk e2fsprogs btrfs-progs libiscsi-bin qemu-utils qemu-block-extra"
+test="$build $disks xfsprogs sg3-utils fio fuse3 clang python3 attr acl procps util-linux manpages-dev mandoc"
+demo="$build $disks fuse3 git fio sqlite3 rsync findutils procps util-linux python3"
 guest="$build python3 qemu-system-x86 busybox-static cpio kmod xz-utils zstd open-iscsi sg3-utils
 	ntfs-3g e2fsprogs fdisk fio util-linux"
 check="$test $demo clang-tidy cppcheck valgrind libclang-rt-14-dev"
