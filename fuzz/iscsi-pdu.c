@@ -1,5 +1,5 @@
-/* Any bytes as the PDUs of a login and as additional headers: the login ends in a known stage, never
- * authenticated without a secret. */
+/* Any bytes as the PDUs of a login and as additional headers: the login ends in a known stage,
+ * never authenticated without a secret. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,10 @@ lookup(void *ctx, const struct iscsi_login *login, struct iscsi_login_policy *re
 	bool guarded = *(const bool *)ctx;
 
 	assert(login->initiator[0] && (login->discovery || login->target[0]));
-	*ret = (struct iscsi_login_policy){.auth = guarded ? &auth : NULL, .header_digests = 3,
-					   .data_digests = 3, .target_alias = "disk"};
+	*ret = (struct iscsi_login_policy){.auth = guarded ? &auth : NULL,
+					   .header_digests = 3,
+					   .data_digests = 3,
+					   .target_alias = "disk"};
 	return ISCSI_LOGIN_OK;
 }
 
@@ -26,7 +28,8 @@ load_auth(void)
 	static const char file[] = "user joe secret-that-nobody-guesses\nmutual me mine\n";
 	char error[100];
 
-	if (!auth.users && iscsi_auth_parse(file, sizeof(file) - 1, &auth, error, sizeof(error)) < 0)
+	if (!auth.users &&
+	    iscsi_auth_parse(file, sizeof(file) - 1, &auth, error, sizeof(error)) < 0)
 		abort();
 }
 
@@ -82,7 +85,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += ISCSI_BHS_SIZE + n;
 		size -= ISCSI_BHS_SIZE + n;
 	}
-	assert(!guarded || (login.stage != ISCSI_STAGE_READY && login.auth_step != ISCSI_AUTH_DONE));
+	assert(!guarded ||
+	       (login.stage != ISCSI_STAGE_READY && login.auth_step != ISCSI_AUTH_DONE));
 	iscsi_login_fini(&login);
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* Any bytes as text: pairs lie inside it, values stay in their ranges, what is answered is text again. */
+/* Any bytes as text: pairs lie inside it, values stay in their ranges, what is answered is text
+ * again. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ check_value(const struct iscsi_pair *pair)
 		assert(strlen(name) == pair->n_value);
 	while (iscsi_text_item(&list, &item, &n))
 		assert(item >= pair->value && item + n <= pair->value + pair->n_value);
-	assert(strlen(iscsi_printable(pair->value, pair->n_value, line, sizeof(line))) < sizeof(line));
+	assert(strlen(iscsi_printable(pair->value, pair->n_value, line, sizeof(line))) <
+	       sizeof(line));
 }
 
 static void
@@ -34,7 +36,8 @@ check_active(const struct iscsi_negotiation *n)
 	assert(n->active[ISCSI_KEY_MAX_BURST] >= 512 &&
 	       n->active[ISCSI_KEY_MAX_BURST] <= ISCSI_OUR_MAX_BURST);
 	assert(n->active[ISCSI_KEY_FIRST_BURST] >= 512);
-	assert(n->active[ISCSI_KEY_MAX_R2T] >= 1 && n->active[ISCSI_KEY_MAX_R2T] <= ISCSI_OUR_MAX_R2T);
+	assert(n->active[ISCSI_KEY_MAX_R2T] >= 1 &&
+	       n->active[ISCSI_KEY_MAX_R2T] <= ISCSI_OUR_MAX_R2T);
 	assert(n->active[ISCSI_KEY_RECOVERY_LEVEL] == 0);
 	assert(n->active[ISCSI_KEY_HEADER_DIGEST] == ISCSI_DIGEST_NONE ||
 	       n->active[ISCSI_KEY_HEADER_DIGEST] == ISCSI_DIGEST_CRC32C);

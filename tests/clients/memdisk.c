@@ -162,12 +162,12 @@ serve(sigset_t *signals, int seconds)
 }
 
 static const struct option options[] = {
-	{"door", required_argument, NULL, 'd'},  {"blocks", required_argument, NULL, 'b'},
-	{"length", required_argument, NULL, 'l'},{"thin", no_argument, NULL, 't'},
-	{"readonly", no_argument, NULL, 'r'},    {"removable", no_argument, NULL, 'm'},
-	{"cache", no_argument, NULL, 'c'},       {"delay", required_argument, NULL, 'y'},
-	{"seconds", required_argument, NULL, 's'},{"debug", no_argument, NULL, 'v'},
-	{"one-unit", no_argument, NULL, 'o'},    {0},
+	{"door", required_argument, NULL, 'd'},	   {"blocks", required_argument, NULL, 'b'},
+	{"length", required_argument, NULL, 'l'},  {"thin", no_argument, NULL, 't'},
+	{"readonly", no_argument, NULL, 'r'},	   {"removable", no_argument, NULL, 'm'},
+	{"cache", no_argument, NULL, 'c'},	   {"delay", required_argument, NULL, 'y'},
+	{"seconds", required_argument, NULL, 's'}, {"debug", no_argument, NULL, 'v'},
+	{"one-unit", no_argument, NULL, 'o'},	   {0},
 };
 
 static int

@@ -46,7 +46,8 @@ medium_submit(void *backend, struct scsi_backend_req *req, struct scsi_result *r
 }
 
 static const struct scsi_backend_ops medium_ops = {
-	.kinds = SCSI_IO_BIT(SCSI_IO_READ) | SCSI_IO_BIT(SCSI_IO_WRITE) | SCSI_IO_BIT(SCSI_IO_FLUSH),
+	.kinds =
+		SCSI_IO_BIT(SCSI_IO_READ) | SCSI_IO_BIT(SCSI_IO_WRITE) | SCSI_IO_BIT(SCSI_IO_FLUSH),
 	.submit = medium_submit,
 };
 
@@ -66,14 +67,19 @@ find_port(void)
 static int
 victim_start(void **state)
 {
-	struct scsi_unit_params params = {.guid = {1}, .n_blocks = BLOCKS, .block_length = LENGTH,
-					  .max_transfer = 1 << 20, .vendor = "V", .product = "P",
+	struct scsi_unit_params params = {.guid = {1},
+					  .n_blocks = BLOCKS,
+					  .block_length = LENGTH,
+					  .max_transfer = 1 << 20,
+					  .vendor = "V",
+					  .product = "P",
 					  .revision = "1"};
 	struct scsi_door_params door = {.device_name = "iscsi://127.0.0.1:0/" IQN "?sessions=4"};
 	struct scsi_door_error error = {0};
 	char text[200];
 
-	assert_int_equal(scsi_unit_create(&params, &medium_ops, NULL, text, sizeof(text), &unit), 0);
+	assert_int_equal(scsi_unit_create(&params, &medium_ops, NULL, text, sizeof(text), &unit),
+			 0);
 	assert_int_equal(scsi_unit_start(unit, 1), 0);
 	assert_int_equal(door_iscsi.attach(unit, &door, &error, &instance), 0);
 	assert_int_equal(door_iscsi.start(instance, &error), 0);
@@ -104,7 +110,8 @@ struct peer {
 static void
 peer_connect(struct peer *p)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port),
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	memset(p, 0, sizeof(*p));
@@ -251,8 +258,8 @@ try_login(struct peer *p, const char *text, size_t n, uint8_t flags, uint8_t isi
 	return get_be16(p->bhs + 36);
 }
 
-/* Connections of an attack may still be among those that have not logged in: then it is refused, and
- * comes again. */
+/* Connections of an attack may still be among those that have not logged in: then it is refused,
+ * and comes again. */
 static void
 peer_login(struct peer *p, uint8_t isid)
 {
@@ -418,7 +425,8 @@ refused_logins(void **state)
 #define ROW(text, flags, status) {text, sizeof(text), flags, status}
 		ROW("TargetName=" IQN, TO_FULL, ISCSI_LOGIN_MISSING_PARAMETER),
 		ROW(NAME, TO_FULL, ISCSI_LOGIN_MISSING_PARAMETER),
-		ROW(NAME "TargetName=iqn.2026-01.com.example:other", TO_FULL, ISCSI_LOGIN_NOT_FOUND),
+		ROW(NAME "TargetName=iqn.2026-01.com.example:other", TO_FULL,
+		    ISCSI_LOGIN_NOT_FOUND),
 		ROW(NAME "TargetName=" IQN "\0SessionType=Odd", TO_FULL, ISCSI_LOGIN_SESSION_TYPE),
 		ROW(NAME "TargetName=" IQN "\0InitialR2T=No\0InitialR2T=No", TO_FULL,
 		    ISCSI_LOGIN_INITIATOR_ERROR),
@@ -529,7 +537,7 @@ data_that_nobody_asked_for(void **state)
 		uint32_t data_sn, offset, n;
 		uint32_t want;
 	} rows[] = {
-		{1, 0, 2048, CRC},        {UINT32_MAX, 0, 2048, CRC}, {0, 512, 512, UNEXPECTED},
+		{1, 0, 2048, CRC},	  {UINT32_MAX, 0, 2048, CRC},	  {0, 512, 512, UNEXPECTED},
 		{0, 0, 2052, UNEXPECTED}, {0, UINT32_MAX, 8, UNEXPECTED}, {0, 0, 1024, TOO_FEW},
 	};
 	struct peer p;

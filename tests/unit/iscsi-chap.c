@@ -21,7 +21,8 @@ responses(void **state)
 	} rows[] = {
 		{ISCSI_CHAP_MD5, "488f978363dd9ab56f754d9895f7c4eb"},
 		{ISCSI_CHAP_SHA1, "c26f83c297343ba8b9ec203603f939f7e034dc75"},
-		{ISCSI_CHAP_SHA256, "90918607a65cb9bd072488a311b6645a60512eccc25d0fe33f9745b3781c6d3f"},
+		{ISCSI_CHAP_SHA256,
+		 "90918607a65cb9bd072488a311b6645a60512eccc25d0fe33f9745b3781c6d3f"},
 	};
 	uint8_t dst[ISCSI_CHAP_DIGEST_MAX];
 
@@ -78,8 +79,14 @@ static void
 files_that_do_not(void **state)
 {
 	static const char *const bad[] = {
-		"", "# none\n", "mutual me secret\n", "user joe\n", "user joe a b\n", "usr joe a\n",
-		"user joe a\nuser joe b\n", "user joe a\nmutual me a\n",
+		"",
+		"# none\n",
+		"mutual me secret\n",
+		"user joe\n",
+		"user joe a b\n",
+		"usr joe a\n",
+		"user joe a\nuser joe b\n",
+		"user joe a\nmutual me a\n",
 		"user j a\nmutual me b\nmutual you c\n",
 	};
 	struct iscsi_auth auth;

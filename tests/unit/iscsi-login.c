@@ -17,8 +17,8 @@ static struct iscsi_login_answer answer;
 static uint16_t
 lookup(void *ctx, const struct iscsi_login *l, struct iscsi_login_policy *ret)
 {
-	*ret = (struct iscsi_login_policy){.auth = guarded ? &auth : NULL, .header_digests = 3,
-					   .data_digests = 3};
+	*ret = (struct iscsi_login_policy){
+		.auth = guarded ? &auth : NULL, .header_digests = 3, .data_digests = 3};
 	return strcmp(l->target, "iqn.2026-01.com.example:t") == 0 ? 0 : ISCSI_LOGIN_NOT_FOUND;
 }
 
@@ -132,8 +132,8 @@ chap(const char *name, const char *secret, const char *more, size_t n_more, uint
 	assert_int_equal(SAY(0x00, "CHAP_A=9,7,5"), 0);
 	assert_string_equal(answered("CHAP_A"), "7");
 	text_hex(answered("CHAP_C"), challenge, &n_challenge);
-	n = iscsi_chap_response(7, (uint8_t)atoi(answered("CHAP_I")), secret, challenge, n_challenge,
-				digest);
+	n = iscsi_chap_response(7, (uint8_t)atoi(answered("CHAP_I")), secret, challenge,
+				n_challenge, digest);
 	iscsi_text_add(&text, "CHAP_N", name);
 	iscsi_text_add_binary(&text, "CHAP_R", digest, n);
 	buf_add(&text, more, n_more);

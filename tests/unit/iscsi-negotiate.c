@@ -1,4 +1,5 @@
-/* A value that both sides understand differently corrupts data or hangs: each key, at its limits. */
+/* A value that both sides understand differently corrupts data or hangs: each key, at its limits.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

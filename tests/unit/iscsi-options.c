@@ -47,13 +47,27 @@ static void
 names_that_are_none(void **state)
 {
 	static const char *const bad[] = {
-		"iscsi://", "iscsi://h", "iscsi://h/", "iscsi:///x/y", "iscsi://:65536/" IQN,
-		"iscsi://:x/" IQN, "iscsi://h:/" IQN, "iscsi://[::1/" IQN, "iscsi://[::1]x/" IQN,
-		"iscsi:///" IQN "/256", "iscsi:///" IQN "/", "iscsi:///" IQN "/0x1",
-		"iscsi:///" IQN "/-1", "iscsi:///" IQN "/0/0",
-		"iscsi:///" IQN "?nonsense=1", "iscsi:///" IQN "?sessions=0",
-		"iscsi:///" IQN "?sessions=4097", "iscsi:///" IQN "?timeout=3601",
-		"iscsi:///" IQN "?digests=some", "iscsi:///" IQN "?auth=", "iscsi:///" IQN "?timeout=x",
+		"iscsi://",
+		"iscsi://h",
+		"iscsi://h/",
+		"iscsi:///x/y",
+		"iscsi://:65536/" IQN,
+		"iscsi://:x/" IQN,
+		"iscsi://h:/" IQN,
+		"iscsi://[::1/" IQN,
+		"iscsi://[::1]x/" IQN,
+		"iscsi:///" IQN "/256",
+		"iscsi:///" IQN "/",
+		"iscsi:///" IQN "/0x1",
+		"iscsi:///" IQN "/-1",
+		"iscsi:///" IQN "/0/0",
+		"iscsi:///" IQN "?nonsense=1",
+		"iscsi:///" IQN "?sessions=0",
+		"iscsi:///" IQN "?sessions=4097",
+		"iscsi:///" IQN "?timeout=3601",
+		"iscsi:///" IQN "?digests=some",
+		"iscsi:///" IQN "?auth=",
+		"iscsi:///" IQN "?timeout=x",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -68,7 +82,8 @@ options_and_defaults(void **state)
 	assert_int_equal(o.target.timeout_s, 30);
 	assert_int_equal(o.target.header_digests, ISCSI_DIGEST_NONE | ISCSI_DIGEST_CRC32C);
 	assert_string_equal(o.target.auth, "");
-	assert_int_equal(parse("iscsi:///" IQN "?sessions=4096&timeout=0&digests=required&auth=/a%3fb"
+	assert_int_equal(parse("iscsi:///" IQN
+			       "?sessions=4096&timeout=0&digests=required&auth=/a%3fb"
 			       "&allow=iqn.a*,iqn.b&advertise=10.0.0.1:3260"),
 			 0);
 	assert_int_equal(o.target.sessions, 4096);

@@ -1,4 +1,5 @@
-/* Text that is read wrongly lets a peer choose what it did not say, or stops one that spoke well. */
+/* Text that is read wrongly lets a peer choose what it did not say, or stops one that spoke well.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -184,7 +184,8 @@ auth_check(struct auth_reader *r)
 }
 
 int
-iscsi_auth_parse(const char *text, size_t size, struct iscsi_auth *ret_auth, char *error, size_t cap)
+iscsi_auth_parse(const char *text, size_t size, struct iscsi_auth *ret_auth, char *error,
+		 size_t cap)
 {
 	struct iscsi_auth auth = {0};
 	struct auth_reader r = {.auth = &auth, .error = error, .cap = cap};

@@ -17,7 +17,7 @@ enum {
 	ISCSI_CHAP_SHA1 = 6,
 	ISCSI_CHAP_SHA256 = 7,
 	ISCSI_CHAP_DIGEST_MAX = 32,
-	ISCSI_CHAP_CHALLENGE = 32,  /* bytes of ours */
+	ISCSI_CHAP_CHALLENGE = 32, /* bytes of ours */
 	ISCSI_CHAP_NAME_MAX = 255,
 	ISCSI_CHAP_SECRET_MAX = 255,
 	ISCSI_CHAP_USERS_MAX = 256
@@ -39,10 +39,11 @@ struct iscsi_auth {
  * -EINVAL for a line that is not one of the above, a secret that serves both ways (12.1.3: must
  * not), or no user at all.
  */
-NODISCARD int iscsi_auth_load(const char *path, struct iscsi_auth *ret_auth, char *error, size_t cap);
+NODISCARD int iscsi_auth_load(const char *path, struct iscsi_auth *ret_auth, char *error,
+			      size_t cap);
 /* The same from its text, for tests and fuzzing. */
-NODISCARD int iscsi_auth_parse(const char *text, size_t size, struct iscsi_auth *ret_auth, char *error,
-			       size_t cap);
+NODISCARD int iscsi_auth_parse(const char *text, size_t size, struct iscsi_auth *ret_auth,
+			       char *error, size_t cap);
 /* Wipes and frees. */
 void iscsi_auth_fini(struct iscsi_auth *auth);
 /* NULL: no such user. */

@@ -4,8 +4,8 @@
  *	GATHER --whole--> RUNNING --complete--> ANSWER --sent--> stock
  *	   \--no memory--> STARVED --memory--> GATHER or RUNNING
  *
- * A command that fails at the door (its own checks, wrong data) is taken back from the engine at once
- * and answered when the data that are under way have come: 11.4.7.2, 7.8.
+ * A command that fails at the door (its own checks, wrong data) is taken back from the engine at
+ *once and answered when the data that are under way have come: 11.4.7.2, 7.8.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 enum {
 	KEPT_BUFFER = 256 << 10, /* larger buffers are not kept for the next command */
-	KEPT_MEMORY = 16 << 20,  /* nor any beyond this */
+	KEPT_MEMORY = 16 << 20,	 /* nor any beyond this */
 	BUFFER_UNIT = 4096
 };
 
@@ -151,7 +151,8 @@ iscsi_command_release_locked(struct iscsi_conn *conn, struct iscsi_command *cmd)
 void
 iscsi_commands_fini(struct iscsi_conn *conn)
 {
-	list_for_each_safe(pos, tmp, &conn->free_commands) {
+	list_for_each_safe(pos, tmp, &conn->free_commands)
+	{
 		struct iscsi_command *cmd = list_entry(pos, struct iscsi_command, link);
 
 		list_remove(&cmd->link);
@@ -243,7 +244,8 @@ send_r2t(struct iscsi_conn *conn, struct iscsi_command *cmd)
 
 	if (!pdu)
 		return -ENOMEM;
-	*r2t = (struct iscsi_r2t){.ttt = conn->next_ttt++ & 0x7fffffff, .next = cmd->n_asked,
+	*r2t = (struct iscsi_r2t){.ttt = conn->next_ttt++ & 0x7fffffff,
+				  .next = cmd->n_asked,
 				  .end = cmd->n_asked + n};
 	cmd->n_r2ts++;
 	cmd->n_asked += n;
@@ -351,7 +353,7 @@ attribute_of(uint8_t flags)
 {
 	/* 11.3.1.1: untagged, simple, ordered, head of queue, ACA */
 	static const uint8_t map[8] = {SCSI_SIMPLE, SCSI_SIMPLE, SCSI_ORDERED, SCSI_HEAD_OF_QUEUE,
-				       SCSI_ACA, SCSI_ACA, SCSI_ACA, SCSI_ACA};
+				       SCSI_ACA,    SCSI_ACA,	 SCSI_ACA,     SCSI_ACA};
 
 	return map[flags & ISCSI_COMMAND_ATTRIBUTE];
 }
@@ -638,7 +640,8 @@ iscsi_commands_cancel(struct iscsi_conn *conn, const struct iscsi_command_filter
 		list_insert(&found, &cmd->link);
 	}
 	mutex_unlock(&conn->lock);
-	list_for_each_safe(pos, tmp, &found) {
+	list_for_each_safe(pos, tmp, &found)
+	{
 		struct iscsi_command *cmd = list_entry(pos, struct iscsi_command, link);
 
 		list_remove(&cmd->link);

@@ -26,7 +26,8 @@ iscsi_conn_ref(struct iscsi_conn *conn)
 static void
 free_pdus(struct list *list)
 {
-	list_for_each_safe(pos, tmp, list) {
+	list_for_each_safe(pos, tmp, list)
+	{
 		list_remove(pos);
 		free(list_entry(pos, struct iscsi_out_pdu, out.link));
 	}
@@ -35,7 +36,8 @@ free_pdus(struct list *list)
 static void
 free_held(struct iscsi_conn *conn)
 {
-	list_for_each_safe(pos, tmp, &conn->held) {
+	list_for_each_safe(pos, tmp, &conn->held)
+	{
 		list_remove(pos);
 		free(list_entry(pos, struct iscsi_held, link));
 	}
@@ -75,8 +77,7 @@ iscsi_conn_set_phase(struct iscsi_conn *conn, enum iscsi_phase_of_conn phase)
 	mutex_lock(&conn->lock);
 	conn->phase = phase;
 	if (phase == ISCSI_CONN_LINGER)
-		conn->linger_deadline_ns =
-			clock_monotonic_ns() + ISCSI_LINGER_S * 1000000000ull;
+		conn->linger_deadline_ns = clock_monotonic_ns() + ISCSI_LINGER_S * 1000000000ull;
 	mutex_unlock(&conn->lock);
 }
 
@@ -283,8 +284,8 @@ wake_run(struct iscsi_work *work)
 static const char *
 overdue_locked(struct iscsi_conn *conn, uint64_t now_ns, bool *ret_ping) REQUIRES(&conn->lock)
 {
-	uint64_t timeout_ns = (conn->timeout_s ? conn->timeout_s : ISCSI_TIMEOUT_DEFAULT) *
-			      1000000000ull;
+	uint64_t timeout_ns =
+		(conn->timeout_s ? conn->timeout_s : ISCSI_TIMEOUT_DEFAULT) * 1000000000ull;
 	uint64_t last_ns = atomic_load_explicit(&conn->last_rx_ns, memory_order_relaxed);
 
 	if (conn->linger_deadline_ns && now_ns > conn->linger_deadline_ns)
@@ -407,8 +408,7 @@ iscsi_conn_farewell(struct iscsi_conn *conn)
 	mutex_lock(&conn->lock);
 	full = conn->phase == ISCSI_CONN_FULL && !conn->dead;
 	if (full)
-		conn->linger_deadline_ns =
-			clock_monotonic_ns() + ISCSI_LINGER_S * 1000000000ull;
+		conn->linger_deadline_ns = clock_monotonic_ns() + ISCSI_LINGER_S * 1000000000ull;
 	mutex_unlock(&conn->lock);
 	if (full)
 		pdu = iscsi_pdu_get(conn);

@@ -8,16 +8,16 @@
  *	scsi_task complete (any thread) -> out queue -> transmit.c: sendmsg of headers and data
  *
  * Ownership. The owner is the thread that serves an event of the connection: it alone reads, parses
- * and begins tasks, and it alone tears the connection down. Fields "of the owner" need no lock. What
- * it queues while it works is sent in one go at the end (corked); other threads send what they queue.
- * tx.busy says who sends, so that bytes of two PDUs never mix.
+ * and begins tasks, and it alone tears the connection down. Fields "of the owner" need no lock.
+ *What it queues while it works is sent in one go at the end (corked); other threads send what they
+ *queue. tx.busy says who sends, so that bytes of two PDUs never mix.
  *
  * Lifetime. References: the loop's, one for each command that lives, one for each thread at work.
- * Teardown: no more events; tasks that wait for data are cancelled; the others are aborted by an I_T
- * nexus reset and waited for without holding a thread; then the session ends.
+ * Teardown: no more events; tasks that wait for data are cancelled; the others are aborted by an
+ *I_T nexus reset and waited for without holding a thread; then the session ends.
  *
- * Lock order: the registry's lock (session.h), then the loop's lock or conn->lock. conn->lock is not
- * held across the SCSI engine.
+ * Lock order: the registry's lock (session.h), then the loop's lock or conn->lock. conn->lock is
+ *not held across the SCSI engine.
  */
 #ifndef USERDRIVE_ISCSI_CONNECTION_H
 #define USERDRIVE_ISCSI_CONNECTION_H
@@ -35,15 +35,15 @@ struct iscsi_portal;
 struct iscsi_session;
 
 enum {
-	ISCSI_WINDOW = 128,          /* commands of one connection at once, MaxCmdSN */
-	ISCSI_IMMEDIATE_LIMIT = 32,  /* immediate ones beyond the window */
-	ISCSI_MEMORY_LIMIT = 64 << 20,/* bytes of data buffers of one connection */
-	ISCSI_MISC_LIMIT = 64,       /* answers other than commands' that wait: reading stops there */
-	ISCSI_HELD_LIMIT = 32,       /* PDUs that came before their turn */
+	ISCSI_WINDOW = 128,	       /* commands of one connection at once, MaxCmdSN */
+	ISCSI_IMMEDIATE_LIMIT = 32,    /* immediate ones beyond the window */
+	ISCSI_MEMORY_LIMIT = 64 << 20, /* bytes of data buffers of one connection */
+	ISCSI_MISC_LIMIT = 64, /* answers other than commands' that wait: reading stops there */
+	ISCSI_HELD_LIMIT = 32, /* PDUs that came before their turn */
 	ISCSI_RX_SIZE = 64 << 10,
-	ISCSI_BATCH_PDUS = 64,       /* sent by one sendmsg */
+	ISCSI_BATCH_PDUS = 64, /* sent by one sendmsg */
 	ISCSI_LOGIN_TIMEOUT_S = 15,
-	ISCSI_LINGER_S = 2           /* after our last PDU, for the peer to close */
+	ISCSI_LINGER_S = 2 /* after our last PDU, for the peer to close */
 };
 
 /* A sequence of Data-Out that was asked for */
@@ -67,8 +67,8 @@ struct iscsi_out_pdu {
 	uint8_t bhs[ISCSI_BHS_SIZE];
 	uint8_t *data; /* owned; or NULL */
 	uint32_t n_data;
-	bool counts;   /* it takes a StatSN; R2T and our NOP-In only show the next */
-	bool closes;   /* the connection ends after it */
+	bool counts;	     /* it takes a StatSN; R2T and our NOP-In only show the next */
+	bool closes;	     /* the connection ends after it */
 	bool starts_digests; /* the login is over with it */
 };
 
@@ -87,20 +87,20 @@ struct iscsi_command {
 	struct iscsi_conn *conn;
 	enum iscsi_command_state state;
 	uint32_t itt;
-	bool begun;      /* scsi_task_begin said true and neither execute nor cancel has come */
-	bool immediate;  /* not counted in the window */
+	bool begun;	/* scsi_task_begin said true and neither execute nor cancel has come */
+	bool immediate; /* not counted in the window */
 	bool reads, writes;
-	uint32_t edtl;   /* expected data transfer length */
+	uint32_t edtl; /* expected data transfer length */
 	uint8_t *buffer;
 	size_t cap;
 
 	/* Data-Out; of the owner */
-	bool failed;         /* task.result is our own: the rest of the data is thrown away */
-	bool unsolicited;    /* more unsolicited data are to come */
-	uint32_t n_want;     /* bytes to gather: what command and initiator both have in mind */
-	uint32_t n_got;      /* without a gap, also beyond n_want */
-	uint32_t n_asked;    /* asked for by R2T, or unsolicited */
-	uint32_t data_sn;    /* of the unsolicited sequence */
+	bool failed;	  /* task.result is our own: the rest of the data is thrown away */
+	bool unsolicited; /* more unsolicited data are to come */
+	uint32_t n_want;  /* bytes to gather: what command and initiator both have in mind */
+	uint32_t n_got;	  /* without a gap, also beyond n_want */
+	uint32_t n_asked; /* asked for by R2T, or unsolicited */
+	uint32_t data_sn; /* of the unsolicited sequence */
 	uint32_t r2t_sn;
 	unsigned n_r2ts;
 	struct iscsi_r2t r2ts[ISCSI_OUR_MAX_R2T]; /* oldest first */
@@ -132,7 +132,7 @@ enum iscsi_phase_of_conn {
 
 struct iscsi_rx {
 	uint8_t *buffer; /* ISCSI_RX_SIZE */
-	size_t at, end;  /* bytes not yet parsed */
+	size_t at, end;	 /* bytes not yet parsed */
 	uint8_t header[ISCSI_HEADER_MAX];
 	size_t n_header; /* bytes there */
 	bool in_segment;
@@ -144,17 +144,17 @@ struct iscsi_rx {
 	uint32_t crc;
 	uint8_t tail[3 + ISCSI_DIGEST_SIZE];
 	struct iscsi_command *command; /* whose data it is, or NULL */
-	char *text;         /* segments of all other PDUs */
+	char *text;		       /* segments of all other PDUs */
 	size_t text_cap;
 };
 
 struct iscsi_tx {
 	struct list queue; /* struct iscsi_out */
 	struct list sent;  /* in the batch, with their last byte */
-	size_t n_misc;     /* ISCSI_OUT_PDU in queue */
-	bool busy;         /* a thread sends */
-	bool blocked;      /* the socket takes nothing for now */
-	bool closing;      /* the last PDU is in the batch */
+	size_t n_misc;	   /* ISCSI_OUT_PDU in queue */
+	bool busy;	   /* a thread sends */
+	bool blocked;	   /* the socket takes nothing for now */
+	bool closing;	   /* the last PDU is in the batch */
 	bool reader_waits; /* reading has stopped for n_misc */
 	bool header_digest, data_digest;
 	uint64_t blocked_since_ns, blocked_bytes; /* since when no byte has gone; 0: not blocked */
@@ -171,13 +171,13 @@ struct iscsi_conn {
 	struct iscsi_portal *portal;
 	struct list portal_link; /* of the portal */
 	_Atomic unsigned n_refs;
-	bool logged_in; /* not among the portal's n_pending; under iscsi_registry_lock */
+	bool logged_in;		  /* not among the portal's n_pending; under iscsi_registry_lock */
 	char peer[64], local[64]; /* ADDR:PORT, for the log and SendTargets */
 
 	struct mutex lock; /* rules: what is not said to be the owner's or the sender's */
 	bool owned, again; /* a thread serves it; an event came meanwhile */
-	bool killed;       /* it is to end; reason says why */
-	bool dead;         /* teardown has begun: answers go nowhere */
+	bool killed;	   /* it is to end; reason says why */
+	bool dead;	   /* teardown has begun: answers go nowhere */
 	const char *reason;
 	struct iscsi_tx tx;
 	struct list free_pdus;
@@ -188,11 +188,11 @@ struct iscsi_conn {
 	struct iscsi_rx rx;
 	struct iscsi_login login;
 	struct iscsi_login_answer login_answer;
-	struct buf text_in;      /* of Text Requests with the C bit */
+	struct buf text_in;	 /* of Text Requests with the C bit */
 	struct buf pending_text; /* answer to a Text Request that goes in several PDUs */
 	size_t pending_at;
 	uint32_t text_ttt, next_ttt; /* text_ttt: ISCSI_TAG_NONE when no text is under way */
-	enum iscsi_turn turn;    /* of the PDU that comes in */
+	enum iscsi_turn turn;	     /* of the PDU that comes in */
 	bool header_digest, data_digest;
 	uint32_t send_segment; /* theirs: MaxRecvDataSegmentLength */
 	uint32_t max_burst, first_burst, max_r2t;

@@ -147,8 +147,9 @@ admit(struct iscsi_conn *conn)
 		buf_clear(&answer->text);
 		answer->flags &= 0x0c;
 	}
-	return send_login_answer(conn, conn->session ? conn->session->tsih :
-					answer->status ? conn->login.tsih : 1);
+	return send_login_answer(conn, conn->session	? conn->session->tsih
+				       : answer->status ? conn->login.tsih
+							: 1);
 }
 
 int
@@ -169,8 +170,7 @@ login_request(struct iscsi_conn *conn)
 		conn->max_cmd_sn = conn->exp_cmd_sn;
 		mutex_unlock(&conn->lock);
 	}
-	iscsi_login_request(&conn->login, rx->header, rx->text, rx->n_segment,
-			    &conn->login_answer);
+	iscsi_login_request(&conn->login, rx->header, rx->text, rx->n_segment, &conn->login_answer);
 	if (conn->login.stage == ISCSI_STAGE_READY)
 		return admit(conn);
 	return send_login_answer(conn, conn->login.tsih);
@@ -455,8 +455,8 @@ hold(struct iscsi_conn *conn)
 {
 	const struct iscsi_rx *rx = &conn->rx;
 	uint32_t n_ahs = iscsi_ahs_size(rx->header), sn = get_be32(rx->header + ISCSI_AT_CMD_SN);
-	bool more = iscsi_opcode(rx->header) == ISCSI_OP_SCSI_COMMAND &&
-		    !(rx->header[1] & ISCSI_FINAL);
+	bool more =
+		iscsi_opcode(rx->header) == ISCSI_OP_SCSI_COMMAND && !(rx->header[1] & ISCSI_FINAL);
 	struct iscsi_held *held;
 	struct list *pos = conn->held.prev;
 

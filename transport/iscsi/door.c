@@ -34,7 +34,8 @@ get_parts_locked(struct scsi_door_instance *door, const struct iscsi_options *o,
 
 	/* The same unit at two portals is one LUN with two ways to it. */
 	if (lun->n_doors > 0 && lun->unit != door->unit)
-		err = scsi_door_fail(error, EEXIST, "target %s has a LUN %u already", o->iqn, o->lun);
+		err = scsi_door_fail(error, EEXIST, "target %s has a LUN %u already", o->iqn,
+				     o->lun);
 	if (err == 0)
 		err = iscsi_portal_get_locked(o, error, &door->portal);
 	if (err < 0) {
@@ -47,13 +48,13 @@ get_parts_locked(struct scsi_door_instance *door, const struct iscsi_options *o,
 }
 
 static int
-attach(struct scsi_unit *unit, const struct scsi_door_params *params,
-       struct scsi_door_error *error, struct scsi_door_instance **ret_door)
+attach(struct scsi_unit *unit, const struct scsi_door_params *params, struct scsi_door_error *error,
+       struct scsi_door_instance **ret_door)
 {
 	struct iscsi_options *o = calloc(1, sizeof(*o));
 	struct scsi_door_instance *door = calloc(1, sizeof(*door));
-	int err = o && door ? iscsi_options_parse(params->device_name, o, error) :
-			      scsi_door_fail(error, ENOMEM, "out of memory");
+	int err = o && door ? iscsi_options_parse(params->device_name, o, error)
+			    : scsi_door_fail(error, ENOMEM, "out of memory");
 
 	pthread_once(&registry_once, registry_init);
 	if (err == 0) {
@@ -137,11 +138,13 @@ leave(struct scsi_door_instance *door, struct scsi_door_error *error)
 
 	mutex_lock(&iscsi_registry_lock);
 	if (door->started && target->n_sessions > 0) {
-		struct iscsi_session *first = list_first(&target->sessions, struct iscsi_session, link);
+		struct iscsi_session *first =
+			list_first(&target->sessions, struct iscsi_session, link);
 		char name[100];
 
 		iscsi_printable(first->initiator, strlen(first->initiator), name, sizeof(name));
-		err = scsi_door_fail(error, EBUSY, "target %s is in use by %s at %s%s: log out there first",
+		err = scsi_door_fail(error, EBUSY,
+				     "target %s is in use by %s at %s%s: log out there first",
 				     target->iqn, name, first->conn->peer,
 				     target->n_sessions > 1 ? " and others" : "");
 	}
@@ -179,7 +182,7 @@ end_logins_locked(struct iscsi_portal *portal) REQUIRES(&iscsi_registry_lock)
 
 	do {
 		found = false;
-		list_for_each(pos, &portal->conns) {
+		list_for_each (pos, &portal->conns) {
 			struct iscsi_conn *conn = list_entry(pos, struct iscsi_conn, portal_link);
 
 			if (conn->session || conn->logged_in)
@@ -251,8 +254,9 @@ describe_session(const struct iscsi_session *s, struct buf *json)
 	buf_json_string(json, s->initiator);
 	buf_printf(json, ",\"address\":");
 	buf_json_string(json, c->peer);
-	buf_printf(json, ",\"auth\":\"%s\",\"header_digest\":%s,\"data_digest\":%s", c->login.method,
-		   header_digest ? "true" : "false", data_digest ? "true" : "false");
+	buf_printf(json, ",\"auth\":\"%s\",\"header_digest\":%s,\"data_digest\":%s",
+		   c->login.method, header_digest ? "true" : "false",
+		   data_digest ? "true" : "false");
 	buf_printf(json, ",\"commands\":%llu,\"bytes_sent\":%llu}",
 		   (unsigned long long)atomic_load(&c->n_commands),
 		   (unsigned long long)atomic_load(&c->n_bytes_out));
@@ -276,7 +280,7 @@ describe(struct scsi_door_instance *door, struct buf *json)
 	buf_printf(json, ",\"auth\":%s,\"connections\":%u,\"refused\":%llu,\"sessions\":[",
 		   door->target->auth.n_users > 0 ? "true" : "false", door->portal->n_conns,
 		   (unsigned long long)door->portal->n_refused);
-	list_for_each(pos, &door->target->sessions) {
+	list_for_each (pos, &door->target->sessions) {
 		buf_printf(json, "%s", separator);
 		describe_session(list_entry(pos, struct iscsi_session, link), json);
 		separator = ",";

@@ -11,7 +11,8 @@
  *	advertise=ADDR:PORT  what SendTargets says instead of where the initiator came in
  *	sessions=N           at once, 64
  *	digests=none|header|data|both|required|header-required    both: whatever the initiator likes
- *	timeout=SECONDS      of silence until it is asked, and again until it is given up: 30; 0: never
+ *	timeout=SECONDS      of silence until it is asked, and again until it is given up: 30; 0:
+ *never
  */
 #ifndef USERDRIVE_ISCSI_DOOR_H
 #define USERDRIVE_ISCSI_DOOR_H

@@ -84,9 +84,9 @@ chap_verify(const struct iscsi_login *login, const struct chap_answer *answer)
 {
 	const struct iscsi_secret *user = iscsi_auth_find(login->policy.auth, answer->name);
 	uint8_t want[ISCSI_CHAP_DIGEST_MAX], got[ISCSI_CHAP_DIGEST_MAX];
-	size_t n_want = iscsi_chap_response(login->chap_algorithm, login->chap_id,
-					    user ? user->secret : "", login->chap_challenge,
-					    login->n_challenge, want);
+	size_t n_want =
+		iscsi_chap_response(login->chap_algorithm, login->chap_id, user ? user->secret : "",
+				    login->chap_challenge, login->n_challenge, want);
 	int n_got = iscsi_text_binary(answer->response, got, sizeof(got));
 
 	return n_got > 0 && iscsi_chap_equal(want, n_want, got, (size_t)n_got) && user;
@@ -103,8 +103,8 @@ chap_mutual(const struct iscsi_login *login, const struct chap_answer *answer, s
 
 	if (n <= 0 || iscsi_text_number(answer->id, &id) < 0 || id > UINT8_MAX)
 		return ISCSI_LOGIN_INITIATOR_ERROR;
-	if (!mutual->name[0] || iscsi_chap_equal(challenge, (size_t)n, login->chap_challenge,
-						 login->n_challenge))
+	if (!mutual->name[0] ||
+	    iscsi_chap_equal(challenge, (size_t)n, login->chap_challenge, login->n_challenge))
 		return ISCSI_LOGIN_AUTHENTICATION;
 	size_t n_digest = iscsi_chap_response(login->chap_algorithm, (uint8_t)id, mutual->secret,
 					      challenge, (size_t)n, digest);
@@ -215,8 +215,8 @@ take_pair(struct iscsi_login *login, enum iscsi_key key, const struct iscsi_pair
 static uint16_t
 take_text(struct iscsi_login *login, const char *text, size_t n_text, struct buf *reply)
 {
-	enum iscsi_phase phase = login->stage == ISCSI_STAGE_SECURITY ? ISCSI_PHASE_SECURITY :
-									ISCSI_PHASE_OPERATIONAL;
+	enum iscsi_phase phase = login->stage == ISCSI_STAGE_SECURITY ? ISCSI_PHASE_SECURITY
+								      : ISCSI_PHASE_OPERATIONAL;
 	struct chap_answer chap = {0};
 	struct iscsi_text t;
 	struct iscsi_pair pair;
@@ -226,9 +226,9 @@ take_text(struct iscsi_login *login, const char *text, size_t n_text, struct buf
 
 	iscsi_text_begin(&t, text, n_text);
 	while (status == ISCSI_LOGIN_OK && (more = iscsi_text_next(&t, &pair)) != 0) {
-		enum iscsi_offer offer = more < 0 ? ISCSI_OFFER_ILLEGAL :
-						    iscsi_negotiate(&login->values, phase, &pair,
-								    reply, &key);
+		enum iscsi_offer offer =
+			more < 0 ? ISCSI_OFFER_ILLEGAL
+				 : iscsi_negotiate(&login->values, phase, &pair, reply, &key);
 
 		if (offer == ISCSI_OFFER_YOURS && login->seen & 1ull << key)
 			offer = ISCSI_OFFER_ILLEGAL;
@@ -318,11 +318,12 @@ check_request(struct iscsi_login *login, const uint8_t *bhs)
 	}
 	if (memcmp(login->isid, bhs + ISCSI_AT_ISID, sizeof(login->isid)) != 0 ||
 	    login->tsih != get_be16(bhs + ISCSI_AT_TSIH) ||
-	    login->cid != get_be16(bhs + ISCSI_AT_CID) || login->itt != get_be32(bhs + ISCSI_AT_ITT))
+	    login->cid != get_be16(bhs + ISCSI_AT_CID) ||
+	    login->itt != get_be32(bhs + ISCSI_AT_ITT))
 		return ISCSI_LOGIN_INVALID_REQUEST;
-	if (csg != (login->stage == ISCSI_STAGE_START	 ? login->first_csg :
-		    login->stage == ISCSI_STAGE_SECURITY ? CSG_SECURITY :
-							   CSG_OPERATIONAL))
+	if (csg != (login->stage == ISCSI_STAGE_START	   ? login->first_csg
+		    : login->stage == ISCSI_STAGE_SECURITY ? CSG_SECURITY
+							   : CSG_OPERATIONAL))
 		return ISCSI_LOGIN_INVALID_REQUEST;
 	return ISCSI_LOGIN_OK;
 }

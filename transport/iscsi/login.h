@@ -31,17 +31,17 @@ enum iscsi_login_stage {
 };
 
 enum iscsi_auth_step {
-	ISCSI_AUTH_NONE,      /* nothing said yet */
-	ISCSI_AUTH_METHOD,    /* CHAP agreed */
-	ISCSI_AUTH_CHALLENGED,/* our challenge is out */
+	ISCSI_AUTH_NONE,       /* nothing said yet */
+	ISCSI_AUTH_METHOD,     /* CHAP agreed */
+	ISCSI_AUTH_CHALLENGED, /* our challenge is out */
 	ISCSI_AUTH_DONE
 };
 
 /* What a login needs to know of whom it talks for. */
 struct iscsi_login_policy {
-	const struct iscsi_auth *auth;         /* NULL: nobody has to authenticate; borrowed */
+	const struct iscsi_auth *auth;	       /* NULL: nobody has to authenticate; borrowed */
 	unsigned header_digests, data_digests; /* ISCSI_DIGEST_ bits allowed */
-	const char *target_alias;              /* or NULL */
+	const char *target_alias;	       /* or NULL */
 };
 
 struct iscsi_login;
@@ -76,14 +76,14 @@ struct iscsi_login {
 	uint8_t chap_id, chap_challenge[ISCSI_CHAP_CHALLENGE];
 	size_t n_challenge;
 	char user[ISCSI_CHAP_NAME_MAX + 1]; /* who has authenticated */
-	const char *method;                 /* "None", "CHAP" for info */
+	const char *method;		    /* "None", "CHAP" for info */
 
 	struct buf text; /* of requests with the C bit, until the last */
-	uint64_t seen;   /* keys of YOURS that have come, bit per key */
+	uint64_t seen;	 /* keys of YOURS that have come, bit per key */
 };
 
 struct iscsi_login_answer {
-	uint8_t flags;   /* byte 1: T, CSG, NSG */
+	uint8_t flags;	 /* byte 1: T, CSG, NSG */
 	uint16_t status; /* enum iscsi_login_status; not 0: the connection ends after it */
 	struct buf text; /* the caller owns it: clears before, frees after */
 };

@@ -10,11 +10,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 
-enum {
-	LOOP_THREADS = 4,
-	LOOP_THREADS_MAX = 32,
-	LOOP_TICK_MS = 200
-};
+enum { LOOP_THREADS = 4, LOOP_THREADS_MAX = 32, LOOP_TICK_MS = 200 };
 #define WAKE_HANDLE 0 /* of the eventfd; sources count from 1 */
 
 struct loop_slot {
@@ -194,9 +190,8 @@ ticker_thread(void *arg)
 		for (size_t slot = 0; slot < n_slots; slot++)
 			tick_source(loop, slot, now_ns);
 		mutex_lock(&loop->lock);
-		while (!loop->stopping &&
-		       cond_wait_until(&loop->stopped, &loop->lock,
-				       now_ns + LOOP_TICK_MS * 1000000ull))
+		while (!loop->stopping && cond_wait_until(&loop->stopped, &loop->lock,
+							  now_ns + LOOP_TICK_MS * 1000000ull))
 			;
 	}
 	mutex_unlock(&loop->lock);
@@ -215,7 +210,8 @@ threads_join(struct iscsi_loop *loop)
 	mutex_unlock(&loop->lock);
 	if (has_ticker)
 		pthread_join(loop->ticker, NULL);
-	for (uint64_t n = LOOP_THREADS_MAX; write(loop->wake_fd, &n, sizeof(n)) < 0 && errno == EINTR;)
+	for (uint64_t n = LOOP_THREADS_MAX;
+	     write(loop->wake_fd, &n, sizeof(n)) < 0 && errno == EINTR;)
 		;
 	for (size_t i = 0; i < loop->n_threads; i++)
 		pthread_join(loop->threads[i], NULL);

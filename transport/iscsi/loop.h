@@ -1,7 +1,8 @@
 /*
- * The threads of the iSCSI door: a small pool over one epoll, for all portals and connections of the
- * process. Descriptors are armed for one event at a time (EPOLLONESHOT), so one thread has a source
- * at a time; a callback that is slow holds one thread, and when every thread is held the pool grows.
+ * The threads of the iSCSI door: a small pool over one epoll, for all portals and connections of
+ * the process. Descriptors are armed for one event at a time (EPOLLONESHOT), so one thread has a
+ * source at a time; a callback that is slow holds one thread, and when every thread is held the
+ * pool grows.
  *
  * A source is known by a handle, so that an event which was on its way when the source was removed
  * finds nobody. The loop holds a reference to each source that it knows.

@@ -4,18 +4,18 @@
 #include <string.h>
 
 enum key_type {
-	KEY_YOURS,   /* text that the caller knows what to do with */
-	KEY_AND,     /* Yes when both say Yes */
-	KEY_OR,      /* No when both say No */
+	KEY_YOURS, /* text that the caller knows what to do with */
+	KEY_AND,   /* Yes when both say Yes */
+	KEY_OR,	   /* No when both say No */
 	KEY_MIN,
 	KEY_MAX,
-	KEY_DECLARED,/* a number, for the other side; no answer */
-	KEY_DIGEST,  /* list: the initiator's first that we allow */
+	KEY_DECLARED, /* a number, for the other side; no answer */
+	KEY_DIGEST,   /* list: the initiator's first that we allow */
 	KEY_REPORTING,
-	KEY_MARKER,  /* obsolete: No, 13.25 */
-	KEY_MARK_INT,/* obsolete: Reject */
-	KEY_IGNORED, /* declared, of no use to us */
-	KEY_TARGETS  /* only targets send it */
+	KEY_MARKER,   /* obsolete: No, 13.25 */
+	KEY_MARK_INT, /* obsolete: Reject */
+	KEY_IGNORED,  /* declared, of no use to us */
+	KEY_TARGETS   /* only targets send it */
 };
 
 enum { SEC = ISCSI_PHASE_SECURITY, OPR = ISCSI_PHASE_OPERATIONAL, FUL = ISCSI_PHASE_FULL };
@@ -153,15 +153,14 @@ negotiate_digest(struct iscsi_negotiation *n, enum iscsi_key key, const char *va
 	size_t size;
 
 	while (iscsi_text_item(&value, &item, &size)) {
-		unsigned bit = item_is(item, size, "None")   ? ISCSI_DIGEST_NONE :
-			       item_is(item, size, "CRC32C") ? ISCSI_DIGEST_CRC32C :
-							       0;
+		unsigned bit = item_is(item, size, "None")     ? ISCSI_DIGEST_NONE
+			       : item_is(item, size, "CRC32C") ? ISCSI_DIGEST_CRC32C
+							       : 0;
 
 		if (!(n->mine[key] & bit))
 			continue;
 		n->active[key] = bit;
-		iscsi_text_add(reply, keys[key].name,
-			       bit == ISCSI_DIGEST_NONE ? "None" : "CRC32C");
+		iscsi_text_add(reply, keys[key].name, bit == ISCSI_DIGEST_NONE ? "None" : "CRC32C");
 		return;
 	}
 	iscsi_text_add(reply, keys[key].name, "Reject");

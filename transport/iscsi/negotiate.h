@@ -1,7 +1,7 @@
 /*
  * The keys of RFC 7143 section 13 as a table: type, default, range, rule by which two values become
- * one, and where a key may come. An offer of the initiator goes in, the answer's text comes out, and
- * the active value is kept. What is more than a value (names, AuthMethod, CHAP, SendTargets) is
+ * one, and where a key may come. An offer of the initiator goes in, the answer's text comes out,
+ * and the active value is kept. What is more than a value (names, AuthMethod, CHAP, SendTargets) is
  * known to the table and left to the caller.
  *
  * Pure; one thread at a time per struct.
@@ -64,11 +64,11 @@ enum {
 };
 
 struct iscsi_negotiation {
-	uint32_t mine[ISCSI_KEY_COUNT];   /* what we would have: the merge rule's other side */
+	uint32_t mine[ISCSI_KEY_COUNT];	  /* what we would have: the merge rule's other side */
 	uint32_t active[ISCSI_KEY_COUNT]; /* the default until both have agreed */
-	uint64_t offered;  /* bit per key: it came; a second time is an error (6.1) */
-	bool discovery;    /* SessionType=Discovery: most keys are Irrelevant */
-	bool declared;     /* our MaxRecvDataSegmentLength has been sent */
+	uint64_t offered; /* bit per key: it came; a second time is an error (6.1) */
+	bool discovery;	  /* SessionType=Discovery: most keys are Irrelevant */
+	bool declared;	  /* our MaxRecvDataSegmentLength has been sent */
 };
 
 /* digests: ISCSI_DIGEST_ bits that are allowed. */
@@ -80,8 +80,8 @@ int iscsi_key_find(const char *key);
 const char *iscsi_key_name(enum iscsi_key key);
 
 enum iscsi_offer {
-	ISCSI_OFFER_DONE,   /* merged, or refused by Reject, Irrelevant or NotUnderstood; answered */
-	ISCSI_OFFER_YOURS,  /* a key that the caller answers: *ret_key */
+	ISCSI_OFFER_DONE,  /* merged, or refused by Reject, Irrelevant or NotUnderstood; answered */
+	ISCSI_OFFER_YOURS, /* a key that the caller answers: *ret_key */
 	ISCSI_OFFER_ILLEGAL /* not here, or twice: the negotiation fails */
 };
 /* One pair of the initiator; the answer's pair, if one is due, is added to reply. */

@@ -8,7 +8,7 @@
 
 #define PREFIX "iscsi://"
 
-static const char *const known_options[] = {"auth",    "allow",   "advertise", "sessions",
+static const char *const known_options[] = {"auth",    "allow",	  "advertise", "sessions",
 					    "digests", "timeout", NULL};
 
 static int
@@ -52,8 +52,8 @@ parse_authority(const char *s, size_t n, struct iscsi_options *o, struct scsi_do
 		colon = memchr(s, ':', n);
 		host_end = colon ? colon : end;
 	}
-	if (colon && (*colon != ':' || parse_uint(colon + 1, (size_t)(end - colon - 1), 65535,
-						  &port) < 0))
+	if (colon &&
+	    (*colon != ':' || parse_uint(colon + 1, (size_t)(end - colon - 1), 65535, &port) < 0))
 		return bad(error, "the port is not a number from 0 to 65535");
 	size_t n_host = (size_t)(host_end - host);
 
@@ -96,12 +96,8 @@ parse_digests(const char *word, struct iscsi_target_options *o, struct scsi_door
 {
 	enum { NONE = ISCSI_DIGEST_NONE, CRC = ISCSI_DIGEST_CRC32C, ANY = NONE | CRC };
 	static const struct digest_word words[] = {
-		{"none", NONE, NONE},
-		{"header", ANY, NONE},
-		{"data", NONE, ANY},
-		{"both", ANY, ANY},
-		{"required", CRC, CRC},
-		{"header-required", CRC, ANY},
+		{"none", NONE, NONE}, {"header", ANY, NONE},  {"data", NONE, ANY},
+		{"both", ANY, ANY},   {"required", CRC, CRC}, {"header-required", CRC, ANY},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {

@@ -19,15 +19,16 @@ enum {
 struct iscsi_target_options {
 	char auth[4096];     /* path of the secrets; "": nobody has to authenticate */
 	char allow[4096];    /* patterns of initiator names, comma-separated; "": anyone */
-	char advertise[300]; /* ADDR:PORT that SendTargets names; "": where the connection came in */
+	char advertise[300]; /* ADDR:PORT that SendTargets names; "": where the connection came in
+			      */
 	unsigned sessions;   /* 1..ISCSI_SESSIONS_MAX */
 	unsigned header_digests, data_digests; /* ISCSI_DIGEST_ bits allowed */
-	unsigned timeout_s;  /* 0: silent peers are left alone */
+	unsigned timeout_s;		       /* 0: silent peers are left alone */
 };
 
 struct iscsi_options {
 	char host[ISCSI_HOST_MAX + 1]; /* without brackets */
-	uint16_t port;                 /* 0: any that is free */
+	uint16_t port;		       /* 0: any that is free */
 	char iqn[ISCSI_NAME_MAX + 1];
 	unsigned lun; /* 0..SCSI_LUN_LIMIT-1 */
 	struct iscsi_target_options target;

@@ -1,7 +1,7 @@
 /*
- * iSCSI PDUs as they lie on the wire (RFC 7143 section 11): names of the fields of the 48-byte basic
- * header segment, and accessors. A header stays in wire form; nothing is cast. All functions are
- * pure; callers have 48 bytes.
+ * iSCSI PDUs as they lie on the wire (RFC 7143 section 11): names of the fields of the 48-byte
+ * basic header segment, and accessors. A header stays in wire form; nothing is cast. All functions
+ * are pure; callers have 48 bytes.
  */
 #ifndef USERDRIVE_ISCSI_PDU_H
 #define USERDRIVE_ISCSI_PDU_H
@@ -13,8 +13,8 @@ enum {
 	ISCSI_AHS_MAX = 255 * 4,
 	ISCSI_DIGEST_SIZE = 4,
 	ISCSI_HEADER_MAX = ISCSI_BHS_SIZE + ISCSI_AHS_MAX + ISCSI_DIGEST_SIZE,
-	ISCSI_NAME_MAX = 223,     /* bytes of an iSCSI name, RFC 7143 4.2.7.1 */
-	ISCSI_LOGIN_SEGMENT = 8192/* before full feature phase no segment is longer, 6.2 */
+	ISCSI_NAME_MAX = 223,	   /* bytes of an iSCSI name, RFC 7143 4.2.7.1 */
+	ISCSI_LOGIN_SEGMENT = 8192 /* before full feature phase no segment is longer, 6.2 */
 };
 
 enum iscsi_opcode {
@@ -45,7 +45,7 @@ enum iscsi_opcode {
 #define ISCSI_COMMAND_READ 0x40
 #define ISCSI_COMMAND_WRITE 0x20
 #define ISCSI_COMMAND_ATTRIBUTE 0x07
-#define ISCSI_RESIDUAL_OVERFLOW 0x04  /* SCSI Response and Data-In alike */
+#define ISCSI_RESIDUAL_OVERFLOW 0x04 /* SCSI Response and Data-In alike */
 #define ISCSI_RESIDUAL_UNDERFLOW 0x02
 #define ISCSI_DATA_IN_STATUS 0x01
 #define ISCSI_LOGIN_TRANSIT 0x80
@@ -121,7 +121,8 @@ enum {
 	ISCSI_AT_ISID = 8,
 	ISCSI_AT_TSIH = 14,
 	ISCSI_AT_ITT = 16,
-	ISCSI_AT_TTT = 20, /* of a task request: referenced task tag; of a command: transfer length */
+	ISCSI_AT_TTT =
+		20, /* of a task request: referenced task tag; of a command: transfer length */
 	ISCSI_AT_CID = 20,
 	ISCSI_AT_CMD_SN = 24, /* requests */
 	ISCSI_AT_EXP_STAT_SN = 28,

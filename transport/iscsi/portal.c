@@ -107,14 +107,15 @@ portal_bind(struct iscsi_portal *portal, struct scsi_door_error *error)
 				      gai_strerror(err));
 	err = bind_one(list, portal);
 	freeaddrinfo(list);
-	return err < 0 ? scsi_door_fail(error, -err, "cannot listen on %s port %u: %s", portal->host,
-					portal->asked_port, strerror(-err)) :
-			 0;
+	return err < 0 ? scsi_door_fail(error, -err, "cannot listen on %s port %u: %s",
+					portal->host, portal->asked_port, strerror(-err))
+		       : 0;
 }
 
 /* Connections */
 
-/* Without a free descriptor the queue would stay, and so would the event: take one and let it go. */
+/* Without a free descriptor the queue would stay, and so would the event: take one and let it go.
+ */
 static bool
 refuse_for_descriptors(struct iscsi_portal *portal)
 {
@@ -208,7 +209,7 @@ static const struct iscsi_source_ops portal_ops = {
 static struct iscsi_portal *
 portal_find_locked(const struct iscsi_options *o)
 {
-	list_for_each(pos, &portals) {
+	list_for_each (pos, &portals) {
 		struct iscsi_portal *portal = list_entry(pos, struct iscsi_portal, link);
 
 		if (portal->asked_port == o->port && strcmp(portal->host, o->host) == 0)
@@ -293,7 +294,7 @@ iscsi_portal_close_locked(struct iscsi_portal *portal)
 {
 	iscsi_loop_remove(portal->loop, &portal->source);
 	shutdown(portal->source.fd, SHUT_RDWR);
-	list_for_each(pos, &portal->conns)
+	list_for_each (pos, &portal->conns)
 		iscsi_conn_kill(list_entry(pos, struct iscsi_conn, portal_link),
 				"the portal is closed");
 }

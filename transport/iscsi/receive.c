@@ -174,7 +174,8 @@ took_direct(struct iscsi_conn *conn, size_t n)
 	rx->n_read += (uint32_t)n;
 }
 
-/* One read into the segment's rest and the buffer, which is empty. Its size, 0: the end, or -errno. */
+/* One read into the segment's rest and the buffer, which is empty. Its size, 0: the end, or -errno.
+ */
 static ssize_t
 read_some(struct iscsi_conn *conn, bool *ret_short)
 {

@@ -1,4 +1,5 @@
-/* Sessions: who may come, how a session begins, what it replaces, and its end. RFC 7143 6.3.5, 6.3.6. */
+/* Sessions: who may come, how a session begins, what it replaces, and its end. RFC
+ * 7143 6.3.5, 6.3.6. */
 #include "transport/iscsi/session.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ iscsi_conn_nexus(const struct iscsi_conn *conn)
 bool
 iscsi_reachable_locked(const struct iscsi_portal *portal, const struct iscsi_target *target)
 {
-	list_for_each(pos, &iscsi_doors) {
+	list_for_each (pos, &iscsi_doors) {
 		struct scsi_door_instance *door = list_entry(pos, struct scsi_door_instance, link);
 
 		if (door->portal == portal && door->target == target)
@@ -49,7 +50,7 @@ discovery_policy_locked(const struct iscsi_conn *conn, struct iscsi_login_policy
 	const struct iscsi_auth *auth = NULL;
 	bool open = false;
 
-	list_for_each(pos, &iscsi_doors) {
+	list_for_each (pos, &iscsi_doors) {
 		struct scsi_door_instance *door = list_entry(pos, struct scsi_door_instance, link);
 
 		if (door->portal != conn->portal)
@@ -88,7 +89,8 @@ iscsi_session_lookup(void *conn, const struct iscsi_login *login,
 {
 	uint16_t status;
 
-	/* What the policy borrows lives as long as the portal's connections: stop() waits for them. */
+	/* What the policy borrows lives as long as the portal's connections: stop() waits for them.
+	 */
 	mutex_lock(&iscsi_registry_lock);
 	status = lookup_locked(conn, login, ret_policy);
 	mutex_unlock(&iscsi_registry_lock);
@@ -98,7 +100,7 @@ iscsi_session_lookup(void *conn, const struct iscsi_login *login,
 static struct iscsi_session *
 find_locked(struct iscsi_target *target, const struct iscsi_login *login)
 {
-	list_for_each(pos, &target->sessions) {
+	list_for_each (pos, &target->sessions) {
 		struct iscsi_session *s = list_entry(pos, struct iscsi_session, link);
 
 		if (memcmp(s->isid, login->isid, sizeof(s->isid)) == 0 &&
@@ -111,7 +113,7 @@ find_locked(struct iscsi_target *target, const struct iscsi_login *login)
 static bool
 tsih_used_locked(const struct iscsi_target *target, uint16_t tsih)
 {
-	list_for_each(pos, &target->sessions)
+	list_for_each (pos, &target->sessions)
 		if (list_entry(pos, struct iscsi_session, link)->tsih == tsih)
 			return true;
 	return false;
@@ -123,8 +125,8 @@ join_status(const struct iscsi_session *old, const struct iscsi_login *login)
 {
 	if (!old || old->tsih != login->tsih)
 		return ISCSI_LOGIN_NO_SESSION;
-	return old->conn->login.cid == login->cid ? ISCSI_LOGIN_CANNOT_INCLUDE :
-						    ISCSI_LOGIN_TOO_MANY_CONNECTIONS;
+	return old->conn->login.cid == login->cid ? ISCSI_LOGIN_CANNOT_INCLUDE
+						  : ISCSI_LOGIN_TOO_MANY_CONNECTIONS;
 }
 
 /* SPC-4 7.6.4.6, format 01b: name and ISID, padded to four bytes. Returns its size. */
@@ -220,12 +222,12 @@ iscsi_session_admit(struct iscsi_conn *conn, bool *ret_wait)
 static void
 wake_successors_locked(const struct iscsi_session *s)
 {
-	list_for_each(pos, &iscsi_doors) {
+	list_for_each (pos, &iscsi_doors) {
 		struct scsi_door_instance *door = list_entry(pos, struct scsi_door_instance, link);
 
 		if (door->target != s->target)
 			continue;
-		list_for_each(at, &door->portal->conns) {
+		list_for_each (at, &door->portal->conns) {
 			struct iscsi_conn *conn = list_entry(at, struct iscsi_conn, portal_link);
 
 			if (!conn->session)
@@ -254,7 +256,7 @@ iscsi_session_end(struct iscsi_conn *conn)
 void
 iscsi_sessions_farewell_locked(struct iscsi_target *target, const struct iscsi_session *but)
 {
-	list_for_each(pos, &target->sessions) {
+	list_for_each (pos, &target->sessions) {
 		struct iscsi_session *s = list_entry(pos, struct iscsi_session, link);
 
 		if (s != but)
@@ -278,7 +280,8 @@ may_see(const struct iscsi_conn *conn, const struct iscsi_target *target)
 static void
 add_target_locked(struct iscsi_conn *conn, const struct iscsi_target *target, struct buf *reply)
 {
-	const char *address = target->options.advertise[0] ? target->options.advertise : conn->local;
+	const char *address =
+		target->options.advertise[0] ? target->options.advertise : conn->local;
 
 	iscsi_text_add(reply, "TargetName", target->iqn);
 	buf_printf(reply, "TargetAddress=%s,1", address);
@@ -313,7 +316,7 @@ iscsi_session_targets(struct iscsi_conn *conn, const char *value, struct buf *re
 	if (!all && value[0] && iscsi_name_parse(value, iqn) < 0)
 		return -EINVAL;
 	mutex_lock(&iscsi_registry_lock);
-	list_for_each(pos, &iscsi_doors) {
+	list_for_each (pos, &iscsi_doors) {
 		struct scsi_door_instance *door = list_entry(pos, struct scsi_door_instance, link);
 
 		if (door->portal == conn->portal && is_first_locked(door) &&

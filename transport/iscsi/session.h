@@ -1,7 +1,7 @@
 /*
- * Private to transport/iscsi: the process's portals, targets and sessions. All of it is ruled by one
- * lock, iscsi_registry_lock, which is taken when logins, discoveries, attach and detach happen, never
- * for a command.
+ * Private to transport/iscsi: the process's portals, targets and sessions. All of it is ruled by
+ *one lock, iscsi_registry_lock, which is taken when logins, discoveries, attach and detach happen,
+ *never for a command.
  *
  *	door instance (one per unit) -> portal (listener, by ADDR:PORT) and target (by IQN)
  *	target -> scsi_target, sessions;  portal -> connections
@@ -32,7 +32,7 @@ struct iscsi_target {
 	struct iscsi_lun luns[SCSI_LUN_LIMIT];
 	unsigned n_doors;   /* instances that name it */
 	unsigned n_started; /* those that serve */
-	bool closing;       /* no new sessions */
+	bool closing;	    /* no new sessions */
 	struct list sessions;
 	unsigned n_sessions;
 	uint16_t last_tsih;
@@ -40,18 +40,18 @@ struct iscsi_target {
 
 struct iscsi_portal {
 	struct iscsi_source source; /* the listening socket */
-	struct list link;           /* of the registry */
+	struct list link;	    /* of the registry */
 	struct iscsi_loop *loop;
 	char host[ISCSI_HOST_MAX + 1];
 	uint16_t asked_port; /* of the DeviceName, may be 0 */
 	struct sockaddr_storage address;
 	socklen_t n_address;
-	unsigned n_doors;   /* instances that name it */
+	unsigned n_doors; /* instances that name it */
 	unsigned n_started;
 	struct list conns;
 	unsigned n_conns, n_pending;
 	atomic_bool paused; /* nothing can be accepted for now: the next tick tries again */
-	int spare_fd;       /* given up to refuse connections when descriptors run out */
+	int spare_fd;	    /* given up to refuse connections when descriptors run out */
 	_Atomic unsigned n_refs;
 	uint64_t n_refused;
 };

@@ -10,7 +10,7 @@ static struct list targets = LIST_INIT(targets); /* under iscsi_registry_lock */
 struct iscsi_target *
 iscsi_target_find_locked(const char *iqn)
 {
-	list_for_each(pos, &targets) {
+	list_for_each (pos, &targets) {
 		struct iscsi_target *target = list_entry(pos, struct iscsi_target, link);
 
 		if (strcmp(target->iqn, iqn) == 0)
@@ -48,12 +48,13 @@ make_scsi(struct iscsi_target *target, struct scsi_door_error *error)
 	char port[ISCSI_NAME_MAX + 16];
 	int err = scsi_target_create(target->iqn, &target->scsi);
 
-	/* SPC-4 7.8.6.x: the port's name is the target's with its portal group. There is one group. */
+	/* SPC-4 7.8.6.x: the port's name is the target's with its portal group. There is one group.
+	 */
 	snprintf(port, sizeof(port), "%s,t,0x0001", target->iqn);
 	if (err == 0)
 		err = scsi_target_add_port(target->scsi, 1, port);
-	return err < 0 ? scsi_door_fail(error, -err, "target %s: %s", target->iqn, strerror(-err)) :
-			 0;
+	return err < 0 ? scsi_door_fail(error, -err, "target %s: %s", target->iqn, strerror(-err))
+		       : 0;
 }
 
 static int
@@ -101,9 +102,10 @@ iscsi_target_get_locked(const struct iscsi_options *o, struct scsi_door_error *e
 		return scsi_door_fail(error, EBUSY, "target %s is just being stopped", o->iqn);
 	/* Who may log in is the target's affair: it must not depend on which unit came first. */
 	if (target && !same_options(&target->options, &o->target))
-		return scsi_door_fail(error, EINVAL,
-				      "target %s is there with other options: give all its units the same",
-				      o->iqn);
+		return scsi_door_fail(
+			error, EINVAL,
+			"target %s is there with other options: give all its units the same",
+			o->iqn);
 	if (!target)
 		err = target_create(o, error, &target);
 	if (err < 0)

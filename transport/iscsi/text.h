@@ -1,6 +1,6 @@
 /*
- * Text format of iSCSI parameters (RFC 7143 6.1): key=value pairs, each ended by a NUL, and the forms
- * of values. Input is a peer's: anything may come.
+ * Text format of iSCSI parameters (RFC 7143 6.1): key=value pairs, each ended by a NUL, and the
+ * forms of values. Input is a peer's: anything may come.
  */
 #ifndef USERDRIVE_ISCSI_TEXT_H
 #define USERDRIVE_ISCSI_TEXT_H
@@ -8,8 +8,8 @@
 #include "base/buf.h"
 
 enum {
-	ISCSI_KEY_MAX = 63,    /* bytes of a key, 6.1 */
-	ISCSI_VALUE_MAX = 255, /* bytes of a value unless its key says otherwise */
+	ISCSI_KEY_MAX = 63,	/* bytes of a key, 6.1 */
+	ISCSI_VALUE_MAX = 255,	/* bytes of a value unless its key says otherwise */
 	ISCSI_BINARY_MAX = 1024 /* bytes of a decoded binary value: CHAP_C, 12.1.3 */
 };
 

@@ -8,7 +8,7 @@ enum { TMFS_LIMIT = 16 }; /* of one connection at once */
 
 struct function {
 	enum scsi_tmf tmf;
-	bool is_new; /* RFC 7144: only at iSCSIProtocolLevel 2 */
+	bool is_new;			     /* RFC 7144: only at iSCSIProtocolLevel 2 */
 	struct iscsi_command_filter cancels; /* which of our commands that wait for data */
 	bool cancels_any;
 };
@@ -31,7 +31,7 @@ struct pending {
 	uint8_t function;
 	uint32_t itt;
 	bool cancelled; /* the task was one that waited for data: it is gone */
-	bool not_yet;   /* ABORT TASK of a command that has not come and will not count */
+	bool not_yet;	/* ABORT TASK of a command that has not come and will not count */
 };
 
 static void
@@ -106,8 +106,8 @@ is_not_yet(struct iscsi_conn *conn, const uint8_t *bhs)
 	bool in_window;
 
 	mutex_lock(&conn->lock);
-	in_window = !iscsi_sn_before(ref, conn->exp_cmd_sn) &&
-		    !iscsi_sn_before(conn->max_cmd_sn, ref);
+	in_window =
+		!iscsi_sn_before(ref, conn->exp_cmd_sn) && !iscsi_sn_before(conn->max_cmd_sn, ref);
 	mutex_unlock(&conn->lock);
 	return in_window && iscsi_is_immediate(bhs) &&
 	       iscsi_sn_before(ref, get_be32(bhs + ISCSI_AT_CMD_SN));
@@ -138,7 +138,9 @@ start(struct iscsi_conn *conn, uint8_t number)
 		answer(conn, itt, ISCSI_TASK_REJECTED);
 		return;
 	}
-	*p = (struct pending){.conn = conn, .function = number, .itt = itt,
+	*p = (struct pending){.conn = conn,
+			      .function = number,
+			      .itt = itt,
 			      .not_yet = number == ISCSI_TASK_ABORT && is_not_yet(conn, bhs),
 			      .cancelled = cancel(conn, f) > 0};
 	iscsi_conn_ref(conn);

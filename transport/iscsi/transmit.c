@@ -1,8 +1,8 @@
 /*
  * What a connection sends. Answers wait in one queue; a batch of up to ISCSI_BATCH_PDUS headers and
- * pieces of data is laid out under the lock, sent without it by whoever holds tx.busy, and only then
- * are its commands released. Headers get their StatSN when they are laid out: the order of the numbers
- * is the order of sending (RFC 7143 4.2.2.2).
+ * pieces of data is laid out under the lock, sent without it by whoever holds tx.busy, and only
+ * then are its commands released. Headers get their StatSN when they are laid out: the order of the
+ * numbers is the order of sending (RFC 7143 4.2.2.2).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -112,9 +112,9 @@ stage_pdu_locked(struct iscsi_conn *conn, struct iscsi_out_pdu *pdu) REQUIRES(&c
 }
 
 /*
- * 11.4.5.1: how far what was moved is from what the initiator expected. Reads count what came of the
- * device, writes what the CDB asks for; a write that failed has moved nothing, but when it asked for
- * more than the initiator would send, that is told all the same.
+ * 11.4.5.1: how far what was moved is from what the initiator expected. Reads count what came of
+ * the device, writes what the CDB asks for; a write that failed has moved nothing, but when it
+ * asked for more than the initiator would send, that is told all the same.
  */
 static void
 put_residual(const struct iscsi_command *cmd, uint8_t *bhs)
@@ -229,7 +229,8 @@ release_sent_locked(struct iscsi_conn *conn) REQUIRES(&conn->lock)
 {
 	unsigned n_commands = 0;
 
-	list_for_each_safe(pos, tmp, &conn->tx.sent) {
+	list_for_each_safe(pos, tmp, &conn->tx.sent)
+	{
 		struct iscsi_out *out = list_entry(pos, struct iscsi_out, link);
 
 		list_remove(&out->link);
@@ -395,7 +396,8 @@ drop_locked(struct iscsi_conn *conn, struct list *list) REQUIRES(&conn->lock)
 {
 	unsigned n_commands = 0;
 
-	list_for_each_safe(pos, tmp, list) {
+	list_for_each_safe(pos, tmp, list)
+	{
 		struct iscsi_out *out = list_entry(pos, struct iscsi_out, link);
 		struct iscsi_command *cmd = container_of(out, struct iscsi_command, out);
 
