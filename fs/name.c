@@ -1,4 +1,5 @@
 /* Names as NT has them: validity, normalisation, and how two names stand to each other. */
+#include "base/clock.h"
 #include "fs/volume_priv.h"
 
 enum { NO_FILE = 1, NO_STREAM = 2, NOWHERE = NO_FILE | NO_STREAM };
@@ -129,16 +130,31 @@ fs_name_relation(const struct fs_volume *volume, const uint16_t *name, size_t n_
 }
 
 /* ".userdrive-hidden-" and eight characters: an unlinked file that is still open. */
+static const char hidden_prefix[] = ".userdrive-hidden-";
+enum { HIDDEN_PREFIX_UNITS = sizeof(hidden_prefix) - 1 };
+_Static_assert(FS_HIDDEN_UNITS == HIDDEN_PREFIX_UNITS + 8, "two words for the same");
+
 bool
 fs_name_is_hidden(const uint16_t *name, size_t n_units)
 {
-	static const char prefix[] = ".userdrive-hidden-";
-	size_t n = sizeof(prefix) - 1;
-
-	if (n_units != n + 8)
+	if (n_units != FS_HIDDEN_UNITS)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (name[i] != (uint8_t)prefix[i])
+	for (size_t i = 0; i < HIDDEN_PREFIX_UNITS; i++)
+		if (name[i] != (uint8_t)hidden_prefix[i])
 			return false;
 	return true;
+}
+
+void
+fs_name_make_hidden(uint16_t dst[FS_HIDDEN_UNITS], struct fs_volume *volume)
+{
+	static const char digits[] = "0123456789abcdef";
+	/* Whoever uses it does not replace: a name that exists is refused, not lost. */
+	uint64_t seed = clock_monotonic_ns() + (uintptr_t)volume;
+	uint32_t number = (uint32_t)((seed * 0x9e3779b97f4a7c15ull) >> 32);
+
+	for (size_t i = 0; i < HIDDEN_PREFIX_UNITS; i++)
+		dst[i] = (uint8_t)hidden_prefix[i];
+	for (size_t i = HIDDEN_PREFIX_UNITS; i < FS_HIDDEN_UNITS; i++, number >>= 4)
+		dst[i] = (uint8_t)digits[number & 15];
 }

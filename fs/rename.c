@@ -355,32 +355,85 @@ target_params(const struct rename *r, uint32_t access, uint32_t options)
 	};
 }
 
-/* An empty directory in the way goes first; the program says whether it is empty. */
+/*
+ * An empty directory in the way. It is put aside under a hidden name, and goes when the rename has
+ * succeeded: a rename that fails leaves everything as it was. Where the program does not let it be put
+ * aside it has to go first.
+ */
+struct aside {
+	struct fs_handle *target; /* delete pending; NULL: nothing was in the way */
+	bool moved;
+};
+
+/* rename lock held exclusively; both names are in one directory. */
 static NTSTATUS
-remove_target_directory(struct rename *r)
+move_within(struct fs_handle *h, const uint16_t *name, size_t n_units)
 {
-	struct fs_open_params params = target_params(r, DELETE, FILE_DIRECTORY_FILE);
-	struct fs_open_result result;
-	struct fs_handle *target;
-	bool ex = r->v->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
+	bool ex = h->volume->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
+	struct rename r = {.h = h, .v = h->volume, .posix = true};
+	NTSTATUS st = prepare(&r, NULL, name, n_units);
+
+	if (NT_SUCCESS(st))
+		st = send_rename(&r, ex ? FILE_RENAME_POSIX_SEMANTICS : 0, ex);
+	rename_fini(&r);
+	return st;
+}
+
+static NTSTATUS
+set_pending(struct fs_handle *target, bool pending)
+{
+	bool ex = target->volume->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
 	uint32_t flags = FILE_DISPOSITION_DELETE |
 			 (ex ? FILE_DISPOSITION_POSIX_SEMANTICS |
 				       FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE :
 			       0);
+
+	return fs_set_disposition_held(target, pending ? flags : 0, ex, true);
+}
+
+/* The program says whether it is empty. */
+static NTSTATUS
+put_aside(struct rename *r, struct aside *aside)
+{
+	struct fs_open_params params = target_params(r, DELETE, FILE_DIRECTORY_FILE);
+	uint16_t hidden[FS_HIDDEN_UNITS];
+	struct fs_open_result result;
+	struct fs_handle *target;
 	NTSTATUS st = fs_create_locked(r->v, &params, &result, &target);
 
 	free(result.data);
 	if (st != STATUS_SUCCESS)
 		return st;
-	st = fs_set_disposition_held(target, flags, ex, true);
+	st = set_pending(target, true);
+	if (NT_SUCCESS(st)) {
+		fs_name_make_hidden(hidden, r->v);
+		aside->moved = NT_SUCCESS(move_within(target, hidden, FS_HIDDEN_UNITS));
+	}
+	if (NT_SUCCESS(st) && aside->moved) {
+		aside->target = target;
+		return st;
+	}
 	fs_cleanup_held(target, true);
 	fs_close(target);
 	return st;
 }
 
+static void
+aside_finish(struct rename *r, struct aside *aside, bool renamed)
+{
+	if (!aside->target)
+		return;
+	/* The last component of the name counts. */
+	if (!renamed && (!NT_SUCCESS(set_pending(aside->target, false)) ||
+			 !NT_SUCCESS(move_within(aside->target, r->new_name, r->n_new))))
+		log_warn("fs", "the target of a rename that failed is left under a hidden name");
+	fs_cleanup_held(aside->target, true);
+	fs_close(aside->target);
+}
+
 /* POSIX on what is in the way: types must agree; only a directory needs help. */
 static NTSTATUS
-clear_target(struct rename *r)
+clear_target(struct rename *r, struct aside *aside)
 {
 	struct fs_open_params params = target_params(r, FILE_READ_ATTRIBUTES, 0);
 	struct fs_open_result target;
@@ -394,28 +447,31 @@ clear_target(struct rename *r)
 	bool is_directory = target.info.attributes & FILE_ATTRIBUTE_DIRECTORY;
 	if (is_directory != r->h->node->is_directory)
 		return is_directory ? STATUS_FILE_IS_A_DIRECTORY : STATUS_NOT_A_DIRECTORY;
-	return is_directory ? remove_target_directory(r) : STATUS_SUCCESS;
+	return is_directory ? put_aside(r, aside) : STATUS_SUCCESS;
 }
 
 static NTSTATUS
 posix_by_fallback(struct rename *r, uint32_t flags)
 {
 	bool ex = r->v->params.flags & FS_VOL_POSIX_UNLINK_RENAME;
+	struct aside aside = {0};
 	NTSTATUS st;
 
 	if (flags & FS_RENAME_EXCHANGE)
 		return STATUS_NOT_SUPPORTED;
 	if (flags & FS_RENAME_NO_REPLACE)
 		return send_rename(r, ex ? FILE_RENAME_POSIX_SEMANTICS : 0, ex);
-	st = clear_target(r);
+	st = clear_target(r, &aside);
 	if (!NT_SUCCESS(st))
 		return st;
-	return send_rename(r,
-			   FILE_RENAME_REPLACE_IF_EXISTS |
-				   (ex ? FILE_RENAME_POSIX_SEMANTICS |
-						 FILE_RENAME_IGNORE_READONLY_ATTRIBUTE :
-					 0),
-			   ex);
+	st = send_rename(r,
+			 FILE_RENAME_REPLACE_IF_EXISTS |
+				 (ex ? FILE_RENAME_POSIX_SEMANTICS |
+					       FILE_RENAME_IGNORE_READONLY_ATTRIBUTE :
+				       0),
+			 ex);
+	aside_finish(r, &aside, NT_SUCCESS(st));
+	return st;
 }
 
 static NTSTATUS

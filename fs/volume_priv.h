@@ -240,7 +240,10 @@ size_t fs_name_parent(const uint16_t *name, size_t n_units);
 /* 0 equal, 1 name lies below prefix, 2 name is a stream of prefix, -1 neither. */
 int fs_name_relation(const struct fs_volume *volume, const uint16_t *name, size_t n_units,
 		     const uint16_t *prefix, size_t n_prefix);
+enum { FS_HIDDEN_UNITS = 26 };
 bool fs_name_is_hidden(const uint16_t *name, size_t n_units);
+/* A name that listings leave out, most probably a new one. */
+void fs_name_make_hidden(uint16_t dst[FS_HIDDEN_UNITS], struct fs_volume *volume);
 
 /* ------------------------------------------------------------------ table.c */
 

@@ -218,6 +218,52 @@ test_posix_fallback(void **state)
 	}
 }
 
+/* The first rename puts the target aside, the second is the one that was asked for. */
+static bool
+fail_second_rename(struct fake *f, struct fs_req *req, struct fs_rsp *rsp)
+{
+	unsigned *n_renames = f->hook_data;
+	bool is_rename = req->kind == FS_KIND_SET_INFO &&
+			 (req->set_info.info_class == FileRenameInformation ||
+			  req->set_info.info_class == FileRenameInformationEx);
+
+	if (!is_rename || ++*n_renames != 2)
+		return false;
+	rsp->status = (uint32_t)STATUS_DISK_FULL;
+	return true;
+}
+
+/* A rename that fails has not removed the empty directory that it would have replaced. */
+static void
+test_posix_fallback_restores(void **state)
+{
+	(void)state;
+	for (int ex = 0; ex < 2; ex++) {
+		struct fs_volume_params params = fake_params(
+			FS_VOL_CASE_SENSITIVE | (ex ? FS_VOL_POSIX_UNLINK_RENAME : 0));
+		struct fake *f = fake_create(&params);
+		unsigned n_renames = 0;
+
+		fake_add(f, "\\g", FILE_ATTRIBUTE_DIRECTORY);
+		fake_add(f, "\\h", FILE_ATTRIBUTE_DIRECTORY);
+		struct fake_file *target = fake_find(f, "\\h");
+		struct fs_handle *h = opened(f, "\\g", SHARE_ALL);
+		f->hook = fail_second_rename;
+		f->hook_data = &n_renames;
+		assert_status(rename_posix(h, "h", 0), STATUS_DISK_FULL);
+		assert_int_equal(n_renames, 3);
+		assert_ptr_equal(fake_find(f, "\\h"), target);
+		assert_non_null(fake_find(f, "\\g"));
+		/* It can be used as before. */
+		done(opened(f, "\\h", SHARE_ALL));
+		assert_status(rename_posix(h, "h", 0), STATUS_SUCCESS);
+		done(h);
+		assert_ptr_not_equal(fake_find(f, "\\h"), target);
+		assert_null(fake_find(f, "\\g"));
+		fake_destroy(f);
+	}
+}
+
 static bool
 swap(struct fake *f, struct fs_req *req, struct fs_rsp *rsp)
 {
@@ -344,6 +390,7 @@ main(void)
 		ROW(test_posix_deleted_cannot_be_renamed),
 		cmocka_unit_test(test_ex_needs_flag),
 		cmocka_unit_test(test_posix_fallback),
+		cmocka_unit_test(test_posix_fallback_restores),
 		cmocka_unit_test(test_exchange),
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_name_changes_hands),
