@@ -7,7 +7,8 @@ MESON_OPTIONS ?=
 
 # What `make demo` shows: the programs, and for machines that cannot mount some of the tests that
 # run in one process.
-DEMO_PROGRAMS = tools/userdrive examples/memfs/memfs examples/passthrough/passthrough
+DEMO_PROGRAMS = tools/userdrive examples/memfs/memfs examples/passthrough/passthrough \
+	examples/rawdisk/rawdisk examples/ramdisk/ramdisk tools/scsitool/scsitool tools/stgtest/stgtest
 DEMO_TESTS = tests/api/api-passthrough-meta tests/api/api-passthrough-names
 # What `make test-guest` needs, and one of its jobs alone: make test-guest GUEST_JOBS=chap
 GUEST_PROGRAMS = tools/userdrive examples/rawdisk/rawdisk tests/clients/memdisk
@@ -20,7 +21,7 @@ all: $(BUILD)/build.ninja
 
 help:
 	@echo "make            build into $(BUILD)/"
-	@echo "make demo       mount drives and run real work on them (installs what it needs)"
+	@echo "make demo       mount drives, attach disks and run real work on them (installs what it needs)"
 	@echo "make test       the core tests (installs what it needs)"
 	@echo "make test-guest Linux in an emulated machine uses our disks over iSCSI (minutes)"
 	@echo "make check      everything: sanitizers, clang, static analysis, long suites"

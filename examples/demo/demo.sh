@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make demo: mounts a drive in memory and a directory as a drive, runs real work on both, and says
-# what it did and measured. Leaves nothing behind, also when it is interrupted. Exit 0 when all
-# that could be run was right.
+# make demo: mounts a drive in memory and a directory as a drive, attaches disks, runs real work on
+# all of them, and says what it did and measured. Leaves nothing behind, also when it is interrupted.
+# Exit 0 when all that could be run was right.
 # usage: demo.sh [BUILD_DIR]
 set -uo pipefail
 
@@ -20,15 +20,21 @@ running=
 cleanup() {
 	local m
 	cd /
-	[ -z "$running" ] || kill -TERM "$running" 2>/dev/null
+	if [ -n "$running" ]; then
+		kill -TERM "$running" 2>/dev/null
+		wait "$running" 2>/dev/null
+	fi
+	disks_cleanup
 	for m in "${mounted[@]}"; do
 		"$userdrive" stop --timeout 5 "$m" >/dev/null 2>&1 || umount -l "$m" 2>/dev/null ||
 			fusermount3 -uz "$m" 2>/dev/null
 	done
 	rm -rf --one-file-system "$work"
 }
+# shellcheck source-path=SCRIPTDIR source=disks.sh
+. "$top/examples/demo/disks.sh"
 trap cleanup EXIT
-trap 'echo; echo "Interrupted; unmounting."; exit 130' INT TERM
+trap 'echo; echo "Interrupted; unmounting."; exit 130' INT TERM HUP
 
 say() { printf '\n== %s\n' "$*"; }
 ok() { printf '   %-44s %9s  %s\n' "$1" "$2" "$3"; }
@@ -192,7 +198,7 @@ stop_one() {
 export userdrive
 export -f stop_one
 
-echo "$("$userdrive" version --json | sed 's/.*"version":"\([^"]*\)".*/Userdrive \1/'): ordinary programs become drives."
+echo "$("$userdrive" version --json | sed 's/.*"version":"\([^"]*\)".*/Userdrive \1/'): ordinary programs become drives and disks."
 # A commit to clone, also when this tree is an exported one.
 # Somebody else's directory is readable all the same.
 if ! git -c safe.directory="$top" -c safe.directory="$top/.git" clone --quiet --no-hardlinks --bare \
@@ -246,6 +252,8 @@ else
 		step "userdrive doctor finds nothing left" "$userdrive" doctor
 	fi
 fi
+demonstrate_disks
+step "userdrive doctor finds nothing left" "$userdrive" doctor
 say "Without a mount: the engine and a file system in one process"
 in_process "metadata of a directory's files" api-passthrough-meta
 in_process "names, renames, deletions" api-passthrough-names
