@@ -165,9 +165,9 @@ device_specific(const struct scsi_lu *lu, struct scsi_mode_values values)
 {
 	const struct scsi_unit_params *p = scsi_unit_params(lu->unit);
 
-	/* WP, DPOFUA: SBC-3 table 171 */
-	return (uint8_t)((p->write_protected || values.swp ? 0x80 : 0) |
-			 (p->cache_supported ? 0x10 : 0));
+	/* WP, DPOFUA: SBC-3 table 171. The commands take both bits on every unit: without a cache each
+	 * write is durable anyway. */
+	return (p->write_protected || values.swp ? 0x80 : 0) | 0x10;
 }
 
 static struct scsi_mode_values

@@ -123,7 +123,7 @@ test_without_cache(void **state)
 	(void)state;
 	open_with(&f, plain);
 	r = RUN(&f, 0, 0x1a, 0x08, 0x08, 0, 255, 0);
-	assert_int_equal(r.in[2], 0x80); /* WP, no DPOFUA */
+	assert_int_equal(r.in[2], 0x90); /* WP; DPOFUA also without a cache */
 	assert_int_equal(r.in[4 + 2], 0x01); /* RCD, as WinSpd has it */
 	r = RUN(&f, 0, 0x1a, 0x08, 0x40 | 0x08, 0, 255, 0);
 	assert_int_equal(r.in[4 + 2], 0); /* WCE cannot change */
