@@ -101,7 +101,7 @@ door_handle_put(struct door_handles *t, struct door_handle *h)
 	last = --h->n_refs == 0;
 	if (last) {
 		list_remove(&h->of_node);
-		if (--h->node->n_handles == 0)
+		if (--h->node->n_handles == 0 && !h->node->keeper_stays)
 			keeper = take(&h->node->keeper);
 	}
 	mutex_unlock(&t->lock);
@@ -164,10 +164,25 @@ door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_h
 	taken = (node->n_handles != 0 || !needs_handles) && !node->keeper;
 	if (taken)
 		node->keeper = keeper;
+	if (node->keeper && !needs_handles)
+		node->keeper_stays = true;
 	mutex_unlock(&t->lock);
 	if (!taken)
 		free(keeper);
 	return taken;
+}
+
+void
+door_node_release_keeper(struct door_handles *t, struct door_node *node)
+{
+	struct door_keeper *keeper = NULL;
+
+	mutex_lock(&t->lock);
+	node->keeper_stays = false;
+	if (node->n_handles == 0)
+		keeper = take(&node->keeper);
+	mutex_unlock(&t->lock);
+	door_keeper_put(t, keeper);
 }
 
 struct door_keeper *

@@ -72,9 +72,11 @@ void door_handle_put(struct door_handles *t, struct door_handle *h); /* NULL is 
 void door_handle_remove(struct door_handles *t, uint64_t fh);
 bool door_node_is_open(struct door_handles *t, struct door_node *node);
 /* Makes fs the node's keeper; false: it has one, or, unless handles are not needed, no handle, or
- * there is no memory (the caller keeps fs). */
+ * there is no memory (the caller keeps fs). One that needs no handles stays as long as the node. */
 bool door_node_set_keeper(struct door_handles *t, struct door_node *node, struct fs_handle *fs,
 			  bool needs_handles);
+/* It was not needed after all: the keeper ends with the node's handles, or now. */
+void door_node_release_keeper(struct door_handles *t, struct door_node *node);
 /* The node's keeper, counted, or NULL. */
 struct door_keeper *door_node_keeper(struct door_handles *t, struct door_node *node);
 void door_keeper_put(struct door_handles *t, struct door_keeper *keeper); /* NULL is allowed */

@@ -59,8 +59,10 @@ struct door_node {
 	uint32_t n_handles;
 	/* A handle of the door's own that keeps a deleted node's metadata in reach while it is
 	 * open; ends with the node's last handle. A device, pipe or socket is open without our
-	 * knowledge: its keeper ends with the node. */
+	 * knowledge, and a replaced file may be about to be opened by who has looked it up: their
+	 * keeper ends with the node. */
 	struct door_keeper *keeper; /* counted */
+	bool keeper_stays;
 	enum door_io_mode io_mode;
 	uint32_t n_io; /* opens that io_mode binds */
 	int backing_id;

@@ -58,7 +58,7 @@ door_keep_node(struct door *d, struct door_node *node, const struct door_path *p
 	uint32_t mode = door_node_shown(&d->nodes, node).mode;
 	/* Where a handle would hold up the deletion, those must do without. */
 	bool special = mode != 0 && !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
-	bool always = (special || replaced) && is_posix_volume(d);
+	bool always = is_posix_volume(d) ? special || replaced : replaced && S_ISREG(mode);
 	struct fs_handle *keeper = NULL;
 
 	if (!always && !door_node_is_open(&d->handles, node))
@@ -279,19 +279,51 @@ rename_errno(NTSTATUS st)
 	}
 }
 
-/* A replaced file that is open, on a program that can only delete at the last close. */
+/* Open, or kept for those who are about to open it. */
+static bool
+is_in_use(struct door *d, struct door_node *node)
+{
+	struct door_keeper *keeper = door_node_keeper(&d->handles, node);
+
+	door_keeper_put(&d->handles, keeper);
+	return keeper || door_node_is_open(&d->handles, node);
+}
+
+/* A replaced file that is in use, on a program that can only delete at the last close: it is put
+ * aside and goes with *ret_aside, unless restore_target brings it back. */
 static int
-clear_target(struct door *d, struct fusek_req *req, struct victim *to)
+clear_target(struct door *d, struct fusek_req *req, struct victim *to,
+	     struct fs_handle **ret_aside)
 {
 	CLEANUP(door_result_fini) struct fs_open_result result = {0};
 	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
 	int err;
 
 	if (is_posix_volume(d) || fs_volume_has_kind(&d->params, FS_KIND_RENAME_POSIX) ||
-	    !door_node_is_open(&d->handles, to->node) || S_ISDIR(door_node_shown(&d->nodes, to->node).mode))
+	    !is_in_use(d, to->node) || S_ISDIR(door_node_shown(&d->nodes, to->node).mode))
 		return 0;
 	err = open_for_deletion(d, req, to, false, &result, &fs);
-	return err ? err : delete_handle(d, fs);
+	if (!err)
+		err = delete_handle(d, fs);
+	if (!err)
+		*ret_aside = take(&fs);
+	return err;
+}
+
+/* The rename has failed: its target must be what it was. */
+static void
+restore_target(struct door *d, struct victim *to, struct fs_handle *aside)
+{
+	CLEANUP(door_close_handle) struct fs_handle *directory = NULL;
+	CLEANUP(free_ptr) struct door_path *path = malloc(sizeof(*path));
+	NTSTATUS st = fs_set_disposition(aside, 0, false);
+
+	if (path && door_node_path(&d->nodes, to->parent, NULL, 0, path) == 0 &&
+	    door_open_kernel(d, path, FILE_READ_ATTRIBUTES, &directory) == 0 && NT_SUCCESS(st))
+		st = fs_rename_posix(aside, directory, to->name.units, to->name.n,
+				     FS_RENAME_NO_REPLACE);
+	if (!directory || !NT_SUCCESS(st))
+		log_warn("mount", "the target of a rename that failed is left under a hidden name");
 }
 
 static int
@@ -345,6 +377,7 @@ rename_locked(struct door *d, struct fusek_req *req, struct victim *from, struct
 	CLEANUP(door_result_fini) struct fs_open_result result = {0};
 	CLEANUP(door_close_handle) struct fs_handle *fs = NULL;
 	CLEANUP(door_close_handle) struct fs_handle *directory = NULL;
+	CLEANUP(door_close_handle) struct fs_handle *aside = NULL;
 	struct fs_open_params params;
 	NTSTATUS st;
 	int err = victim_resolve(d, from);
@@ -363,11 +396,18 @@ rename_locked(struct door *d, struct fusek_req *req, struct victim *from, struct
 		err = open_directory(d, from, to, &directory);
 	if (!err && to->node && to->node != from->node && flags == 0) {
 		prepare_target(d, to);
-		err = clear_target(d, req, to);
+		err = clear_target(d, req, to, &aside);
 	}
-	if (err)
+	if (err) {
+		if (to->node)
+			door_node_release_keeper(&d->handles, to->node);
 		return err;
+	}
 	st = fs_rename_posix(fs, directory, to->name.units, to->name.n, flags);
+	if (!NT_SUCCESS(st) && to->node)
+		door_node_release_keeper(&d->handles, to->node);
+	if (aside && !NT_SUCCESS(st))
+		restore_target(d, to, aside);
 	if (st == STATUS_ACCESS_DENIED && flags == 0 &&
 	    (has_temporaries(d, to) || is_filled_directory(d, to)))
 		return -ENOTEMPTY;
