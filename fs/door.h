@@ -35,7 +35,7 @@ struct fs_door {
 	/* Puts the volume there; nothing is served yet. */
 	int (*attach)(struct fs_volume *volume, const struct fs_door_params *params,
 		      struct fs_door_error *error, struct fs_door_instance **ret_door);
-	/* Serves: starts threads, returns when live. error may be left empty. */
+	/* Serves: starts threads (n_threads at most; 0: the door decides), returns when live. error may be left empty. */
 	int (*start)(struct fs_door_instance *door, uint32_t n_threads,
 		     struct fs_door_error *error);
 	/*

@@ -196,6 +196,15 @@ fusek_session_create(int dev_fd, const struct fusek_config *config, const struct
 	return 0;
 }
 
+void
+fusek_session_limit_threads(struct fusek_session *s, uint32_t max)
+{
+	s->config.max_threads = max;
+	s->config.min_threads = MIN(s->config.min_threads, max);
+	s->dev_pool.cap = max;
+	s->dev_pool.keep = MAX(s->config.min_threads, 1u);
+}
+
 int
 fusek_session_start(struct fusek_session *s)
 {

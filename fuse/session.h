@@ -111,6 +111,9 @@ struct fusek_info {
 NODISCARD int fusek_session_create(int dev_fd, const struct fusek_config *config,
 				   const struct fusek_ops *ops, void *ctx,
 				   struct fusek_session **ret_session);
+/* config.max_threads, once more: before the start, max >= 1. With io_uring no queue (one per CPU) gets
+ * fewer than four. */
+void fusek_session_limit_threads(struct fusek_session *session, uint32_t max);
 /* Starts the threads and returns. The kernel's INIT is answered by them. */
 NODISCARD int fusek_session_start(struct fusek_session *session);
 /* Waits until INIT has been answered: 0, -ETIMEDOUT, -ENOTCONN when the connection ended, or

@@ -226,6 +226,31 @@ blocked_handlers_do_not_hold_up_others(void **state)
 	nullfs_stop(&fs);
 }
 
+/* A limit on threads is a limit on handlers at work. Which do not come cannot be waited for: without
+ * the limit they are there within milliseconds. */
+static void
+a_limit_on_threads_holds(void **state)
+{
+	enum { LIMIT = 2 };
+	pid_t pids[N_BLOCKED];
+	struct nullfs fs;
+
+	if (config.transport == FUSEK_TRANSPORT_URING)
+		return; /* four per processor, at the least */
+	nullfs_mount(&fs, &config);
+	fusek_session_limit_threads(fs.session, LIMIT);
+	assert_int_equal(fusek_session_start(fs.session), 0);
+	assert_int_equal(fusek_session_wait_ready(fs.session, 10000), 0);
+	for (int i = 0; i < N_BLOCKED; i++)
+		pids[i] = start_reader(&fs, "block");
+	for (int i = 0; i < 300; i++) {
+		assert_true(fs.n_blocked <= LIMIT);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	release_and_reap(&fs, pids, N_BLOCKED);
+	nullfs_stop(&fs);
+}
+
 static bool
 all_parked(struct nullfs *fs)
 {
@@ -408,6 +433,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(forget_returns_every_lookup),
 		cmocka_unit_test(notifications_reach_the_kernel),
 		cmocka_unit_test(an_interrupt_ends_the_wait),
+		cmocka_unit_test(a_limit_on_threads_holds),
 		cmocka_unit_test(blocked_handlers_do_not_hold_up_others),
 		cmocka_unit_test(parked_requests_are_answered_by_other_threads),
 		cmocka_unit_test(stop_waits_for_handlers_then_ends_the_connection),

@@ -544,7 +544,9 @@ start(struct fs_door_instance *instance, uint32_t n_threads, struct fs_door_erro
 	struct door *d = &instance->d;
 	int err = door_notify_start(d);
 
-	/* How many threads serve was settled by attach; the session adds more while all block. */
+	/* The program's word, unless whoever mounts has said something else. */
+	if (n_threads && !d->options.threads)
+		fusek_session_limit_threads(d->session, n_threads);
 	if (!err)
 		err = fusek_session_start(d->session);
 	if (err)
