@@ -60,7 +60,7 @@ one() {
 	expect "$how: doctor" 0 "$work/drive" unmounted
 	is_mounted "$work/drive" && fail "$how: doctor left it mounted"
 	run "$userdrive" doctor
-	expect "$how: doctor again" 0 'no drive is dead'
+	expect "$how: doctor again" 0 'No drive or disk is dead'
 	check_other "$how, afterwards"
 }
 
