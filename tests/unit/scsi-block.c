@@ -490,7 +490,6 @@ large_length(struct scsi_fake *f)
 	f->params.block_length = 131072;
 	f->params.max_transfer = 131072;
 	f->params.n_blocks = 300;
-	f->params.max_transfer = 131072;
 }
 
 static void
