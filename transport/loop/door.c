@@ -405,6 +405,8 @@ watch(void *arg)
 
 /* ---------------------------------------------------------------- start */
 
+static atomic_bool flusher_warned; /* once is enough for a process */
+
 /*
  * Threads that serve a block device must not wait for I/O when they allocate: it may be
  * their own (prctl(2), PR_SET_IO_FLUSHER). Threads inherit the mark from their maker, so
@@ -416,7 +418,7 @@ flusher_begin(struct scsi_door_instance *d)
 	if (prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0) == 0 &&
 	    prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0)
 		d->flusher_thread = gettid();
-	else if (errno == EPERM)
+	else if (errno == EPERM && !atomic_exchange(&flusher_warned, true))
 		log_warn("loop", "without CAP_SYS_RESOURCE the disk may wait for itself when "
 				 "memory runs short: do not limit its memory tightly");
 }
