@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/text/escape.h"
 
 enum { FUSE_DEVICE_MAJOR = 10, FUSE_DEVICE_MINOR = 229 };
 
@@ -270,24 +271,6 @@ canonical_path(const char *path, char ret_path[PATH_MAX])
 	return len < PATH_MAX;
 }
 
-/* mountinfo writes space, tab, newline and backslash as \ooo. */
-static void
-unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + s[3] - '0');
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = 0;
-}
-
 /* "36 25 0:44 / /mnt/x rw - fuse.memfs …": the device's minor when it is path, else -1. */
 static int
 match_line(char *line, const char *path)
@@ -302,7 +285,7 @@ match_line(char *line, const char *path)
 	if (strncmp(rest + 3, "fuse", 4) != 0 || point_end <= point_at)
 		return -1;
 	line[point_end] = 0;
-	unescape(line + point_at);
+	unescape_octal(line + point_at);
 	return strcmp(line + point_at, path) == 0 ? (int)minor : -1;
 }
 

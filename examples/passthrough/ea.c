@@ -10,7 +10,6 @@
  */
 #include "examples/passthrough/passthrough.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "base/status/errno.h"
+#include "base/text/escape.h"
 
 enum {
 	EA_NAME_MAX = 254,
@@ -79,20 +79,12 @@ ea_cannot_hold(uint8_t c)
 	return c <= 0x20 || c >= 0x7f || strchr("\"*+,/:;<=>?[\\]|", c);
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 /* The byte that "%XX" at s stands for, or 0. */
 static uint8_t
 escaped_byte(const char *s, size_t n)
 {
-	int high = n >= 3 && s[0] == '%' ? hex_value(s[1]) : -1;
-	int low = high >= 0 ? hex_value(s[2]) : -1;
+	int high = n >= 3 && s[0] == '%' ? hex_digit_value(s[1]) : -1;
+	int low = high >= 0 ? hex_digit_value(s[2]) : -1;
 
 	if (low < 0)
 		return 0;

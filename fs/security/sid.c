@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text/escape.h"
 #include "fs/security/sid_priv.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "SIDs are kept in wire order");
@@ -176,15 +177,6 @@ parse_decimal(const char **p, uint64_t max, uint64_t *ret)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Exactly 12 digits, so that a following "D:" is not taken for one. */
 static bool
 parse_authority(const char **p, uint64_t *ret)
@@ -195,7 +187,7 @@ parse_authority(const char **p, uint64_t *ret)
 		return parse_decimal(p, ((uint64_t)1 << 48) - 1, ret);
 	*p += 2;
 	for (int i = 0; i < 12; i++, (*p)++) {
-		int digit = hex_digit(**p);
+		int digit = hex_digit_value(**p);
 
 		if (digit < 0)
 			return false;

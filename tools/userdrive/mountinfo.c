@@ -6,30 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool
-is_octal(char c)
-{
-	return c >= '0' && c <= '7';
-}
-
-/* Undoes the \040 style of mountinfo, in place. */
-static char *
-unescape(char *s)
-{
-	char *to = s;
-
-	for (char *from = s; *from; to++) {
-		if (from[0] == '\\' && is_octal(from[1]) && is_octal(from[2]) && is_octal(from[3])) {
-			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
-	return s;
-}
+#include "base/text/escape.h"
 
 /* A tool, not a library: without memory for a list of mounts there is nothing left to do. */
 static void *
@@ -68,10 +45,12 @@ parse_line(char *line, struct fuse_mount *m)
 	    sscanf(fields[2], "%u:%u", &major, &minor) != 2)
 		return false;
 	m->minor = (int)minor;
-	m->where = strdup(unescape(fields[4]));
+	unescape_octal(fields[4]);
+	unescape_octal(source);
+	m->where = strdup(fields[4]);
 	m->options = strdup(fields[5]);
 	m->type = strdup(type);
-	m->source = strdup(unescape(source));
+	m->source = strdup(source);
 	return true;
 }
 

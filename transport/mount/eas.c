@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "base/text/escape.h"
 
 static const uint8_t mark[DOOR_EA_MARK_SIZE] = {0x00, 'U', 'x', 0x00};
 
@@ -38,25 +39,15 @@ door_ea_encode_name(const char *name, char dst[DOOR_EA_NAME_MAX + 1])
 	return n;
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	/* Lower case too: volumes that do not keep the case of EA names exist. */
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 size_t
 door_ea_decode_name(const char *ea_name, size_t n, char *dst)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int high = i + 2 < n ? hex_value(ea_name[i + 1]) : -1;
-		int low = i + 2 < n ? hex_value(ea_name[i + 2]) : -1;
+		/* Lower case too: volumes that do not keep the case of EA names exist. */
+		int high = i + 2 < n ? hex_digit_value(ea_name[i + 1]) : -1;
+		int low = i + 2 < n ? hex_digit_value(ea_name[i + 2]) : -1;
 
 		if (ea_name[i] == '%' && high >= 0 && low >= 0 && (high | low) != 0 &&
 		    needs_escape((uint8_t)(high << 4 | low))) {
