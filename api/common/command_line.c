@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEM_MAX = 4096 };
-
 int
 command_line_fail(struct command_line *c, const char *what, const char *name)
 {
@@ -98,13 +96,12 @@ set_item(struct command_line *c, const char *item)
 int
 command_line_items(struct command_line *c, const char *list)
 {
-	char item[ITEM_MAX];
-	int err = 0;
+	size_t cap = strlen(list) + 1;
+	CLEANUP(free_ptr) char *item = malloc(cap);
+	int err = item ? 0 : command_line_fail(c, "out of memory at", list);
 
 	while (err == 0 && *list) {
-		if (strcspn(list, ",") >= sizeof(item))
-			return command_line_fail(c, "too long an option:", list);
-		list = option_list_next(list, item, sizeof(item));
+		list = option_list_next(list, item, cap);
 		err = set_item(c, item);
 	}
 	return err;

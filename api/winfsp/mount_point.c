@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/os/posix/runtime_dir.h"
 #include "base/status/errno.h"
+#include "base/text/escape.h"
 #include "base/text/names.h"
 
 void
@@ -34,23 +35,6 @@ fsp_set_error(struct fsp *fsp, int err, const char *fmt, ...)
 }
 
 /* ---------------------------------------------------------------- names of mount points */
-
-/* mountinfo escapes blanks and backslashes as \ooo. */
-static void
-unescape_octal(char *s)
-{
-	char *to = s;
-
-	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to++ = *s++;
-		}
-	}
-	*to = 0;
-}
 
 /* A look at the directory itself could hang in somebody else's file system. */
 bool
@@ -451,14 +435,17 @@ FspxFileSystemSetMountOptions(FSP_FILE_SYSTEM *FileSystem, const char *Options)
 	struct fsp *fsp = fsp_of(FileSystem);
 	const struct fs_door *door = fs_door_find("mount");
 	const char *s = Options ? Options : "";
+	size_t cap = strlen(s) + 1;
+	CLEANUP(free_ptr) char *item = malloc(cap);
 	char *copy;
 
+	if (!item)
+		return STATUS_INSUFFICIENT_RESOURCES;
 	fsp->error = (struct fs_door_error){0};
 	while (door && *s) {
-		char item[1024];
 		int known;
 
-		s = option_list_next(s, item, sizeof(item));
+		s = option_list_next(s, item, cap);
 		known = item[0] ? door->option_check(item, &fsp->error) : 1;
 		if (known == 0)
 			fsp_set_error(fsp, EINVAL, "unknown mount option '%s'", item);

@@ -226,6 +226,26 @@ test_mount_on_file(void **state)
 	ram_delete(&ram);
 }
 
+/* No option is cut to what fits: what counts may be at its end. */
+static void
+test_long_mount_option(void **state)
+{
+	struct ram ram;
+	char *option = malloc(8192);
+
+	memset(option, '0', 8191);
+	memcpy(option, "ro,uid=", 7);
+	option[8190] = '7';
+	option[8191] = 0;
+	assert_status(ram_create(&ram, NULL), STATUS_SUCCESS);
+	assert_status(FspxFileSystemSetMountOptions(ram.fs, option), STATUS_SUCCESS);
+	option[8190] = 'x';
+	assert_status(FspxFileSystemSetMountOptions(ram.fs, option), STATUS_INVALID_PARAMETER);
+	assert_non_null(strstr(FspxFileSystemLastError(ram.fs), "uid="));
+	ram_delete(&ram);
+	free(option);
+}
+
 static void
 test_notify_arguments(void **state)
 {
@@ -287,6 +307,7 @@ main(void)
 		cmocka_unit_test(test_dispatcher),
 		cmocka_unit_test(test_preflight),
 		cmocka_unit_test(test_mount_on_file),
+		cmocka_unit_test(test_long_mount_option),
 		cmocka_unit_test(test_notify_arguments),
 		cmocka_unit_test(test_engine),
 	};
