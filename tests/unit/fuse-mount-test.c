@@ -33,8 +33,7 @@ static const struct fusek_mount_options plain = {.subtype = "nulltest", .fsname 
 static void
 make_directory(char path[64])
 {
-	strcpy(path, "/tmp/fuse/mount-XXXXXX");
-	mkdir("/tmp/fuse", 0755);
+	strcpy(path, "/tmp/userdrive-mount.XXXXXX");
 	assert_non_null(mkdtemp(path));
 }
 
@@ -48,7 +47,7 @@ mistakes_are_explained(void **state)
 		const char *word;
 	} cases[] = {
 		{"relative", false, EINVAL, "absolute"},
-		{"/tmp/fuse/no-such-directory", false, ENOENT, "create it"},
+		{"/tmp/no-such-directory/of-userdrive", false, ENOENT, "create it"},
 		{"/proc/version", false, ENOTDIR, "not a directory"},
 		{"/tmp", true, EISDIR, "one file"},
 		{"/dev/fd/9999", false, EBADF, "not open"},
@@ -128,16 +127,20 @@ a_passed_descriptor_is_taken(void **state)
 static bool
 open_device_to_users(void)
 {
-	const char node[] = "/tmp/fuse/device";
+	char dir[] = "/tmp/userdrive-device.XXXXXX", node[64];
 	struct stat st;
 
 	if (stat("/dev/fuse", &st) == 0 && (st.st_mode & 06) == 06)
 		return true;
+	if (!mkdtemp(dir))
+		return false;
+	snprintf(node, sizeof(node), "%s/fuse", dir);
 	bool ok = unshare(CLONE_NEWNS) == 0 &&
 		  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		  mknod(node, S_IFCHR | 0666, st.st_rdev) == 0 && chmod(node, 0666) == 0 &&
 		  mount(node, "/dev/fuse", NULL, MS_BIND, NULL) == 0;
 	unlink(node);
+	rmdir(dir);
 	return ok;
 }
 

@@ -340,9 +340,8 @@ nullfs_start_on(struct nullfs *fs, const struct fusek_config *config, const char
 void
 nullfs_mount(struct nullfs *fs, const struct fusek_config *config)
 {
-	char path[] = "/tmp/fuse/nullfs-XXXXXX";
+	char path[] = "/tmp/userdrive-nullfs.XXXXXX";
 
-	mkdir("/tmp/fuse", 0755);
 	check(mkdtemp(path), "mkdtemp");
 	mount_on(fs, config, path);
 }

@@ -347,7 +347,7 @@ a_backing_descriptor_serves_reads_without_us(void **state)
 	struct fusek_config with_passthrough = config;
 	struct fusek_info info;
 	struct nullfs fs;
-	char text[6] = "", path[] = "/tmp/fuse/backing-XXXXXX";
+	char text[6] = "", path[] = "/tmp/userdrive-backing.XXXXXX";
 
 	int backing = mkstemp(path);
 	assert_true(backing >= 0);
