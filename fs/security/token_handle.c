@@ -6,6 +6,7 @@
  * handle is, and it changes with each use of a slot, so that a handle kept too long finds
  * nothing.
  */
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -66,7 +67,10 @@ slot_take_locked(struct shard *shard) REQUIRES(&shard->lock)
 
 	if (shard->first_free > 0) {
 		index = (unsigned)shard->first_free - 1;
-		shard->first_free = slot_at(shard, index)->next_free;
+		struct slot *slot = slot_at(shard, index);
+
+		assert(slot); /* chunks of slots that were ever used stay */
+		shard->first_free = slot->next_free;
 		return (int)index;
 	}
 	if (index == N_CHUNKS * CHUNK_SLOTS)
