@@ -414,3 +414,22 @@ scsi_fake_clear_attentions(struct scsi_fake *f)
 		       r.res.key == SCSI_KEY_UNIT_ATTENTION);
 	}
 }
+
+int
+scsi_fake_setup(void **state)
+{
+	static struct scsi_fake f;
+
+	scsi_fake_init(&f);
+	scsi_fake_open(&f);
+	scsi_fake_clear_attentions(&f);
+	*state = &f;
+	return 0;
+}
+
+int
+scsi_fake_teardown(void **state)
+{
+	scsi_fake_close(*state);
+	return 0;
+}

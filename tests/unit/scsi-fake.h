@@ -46,6 +46,9 @@ struct scsi_fake {
 void scsi_fake_init(struct scsi_fake *f);
 void scsi_fake_open(struct scsi_fake *f);
 void scsi_fake_close(struct scsi_fake *f);
+/* Both for cmocka: *state is an open unit without unit attentions. */
+int scsi_fake_setup(void **state);
+int scsi_fake_teardown(void **state);
 
 /* From now on requests stay in the program until release, which lets all go and ends the
  * holding. */

@@ -12,25 +12,6 @@
 #include "scsi-fake.h"
 #include "scsi/lu.h"
 
-static int
-setup(void **state)
-{
-	static struct scsi_fake f;
-
-	scsi_fake_init(&f);
-	scsi_fake_open(&f);
-	scsi_fake_clear_attentions(&f);
-	*state = &f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	scsi_fake_close(*state);
-	return 0;
-}
-
 static void
 assert_bad_cdb(const struct scsi_result *res, unsigned byte, unsigned bit)
 {
@@ -375,7 +356,7 @@ test_task_management_functions(void **state)
 	assert_int_equal(r.in[3], 12);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scsi_fake_setup, scsi_fake_teardown)
 
 int
 main(void)

@@ -20,25 +20,6 @@ static const uint8_t test_unit_ready[6] = {0};
 static const uint8_t read_10[10] = {0x28, 0, 0, 0, 0, 0, 0, 0, 1};
 static const uint8_t report_luns[12] = {0xa0, 0, 0, 0, 0, 0, 0, 0, 16, 0};
 
-static int
-setup(void **state)
-{
-	static struct scsi_fake f;
-
-	scsi_fake_init(&f);
-	scsi_fake_open(&f);
-	scsi_fake_clear_attentions(&f);
-	*state = &f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	scsi_fake_close(*state);
-	return 0;
-}
-
 static void
 assert_sense(const struct scsi_result *res, enum scsi_sense sense)
 {
@@ -434,7 +415,7 @@ test_threads(void **state)
 	mutex_unlock(&scsi_unit_lu(f->unit)->lock);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scsi_fake_setup, scsi_fake_teardown)
 
 int
 main(void)

@@ -32,25 +32,6 @@ assert_bad_cdb(const struct scsi_result *res, unsigned byte, unsigned bit)
 	assert_int_equal(res->field_bit, bit);
 }
 
-static int
-setup(void **state)
-{
-	static struct scsi_fake f;
-
-	scsi_fake_init(&f);
-	scsi_fake_open(&f);
-	scsi_fake_clear_attentions(&f);
-	*state = &f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	scsi_fake_close(*state);
-	return 0;
-}
-
 /* begin alone: what the checks say, without data */
 static struct scsi_result
 try_cdb(struct scsi_fake *f, unsigned nexus, const uint8_t *cdb, size_t n_cdb)
@@ -768,7 +749,7 @@ test_backend_failure(void **state)
 	scsi_fake_fail(f, NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scsi_fake_setup, scsi_fake_teardown)
 
 int
 main(void)

@@ -17,25 +17,6 @@ static const uint8_t test_unit_ready[6] = {0};
 static const uint8_t read_10[10] = {0x28, 0, 0, 0, 0, 0, 0, 0, 1};
 static const uint8_t write_10[10] = {0x2a, 0, 0, 0, 0, 0, 0, 0, 1};
 
-static int
-setup(void **state)
-{
-	static struct scsi_fake f;
-
-	scsi_fake_init(&f);
-	scsi_fake_open(&f);
-	scsi_fake_clear_attentions(&f);
-	*state = &f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	scsi_fake_close(*state);
-	return 0;
-}
-
 static void
 assert_sense(const struct scsi_result *res, enum scsi_sense sense)
 {
@@ -557,7 +538,7 @@ test_threads(void **state)
 	scsi_fake_clear_attentions(f);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scsi_fake_setup, scsi_fake_teardown)
 
 int
 main(void)
