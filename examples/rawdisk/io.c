@@ -200,7 +200,8 @@ rd_unmap(SPD_STORAGE_UNIT *unit, SPD_UNMAP_DESCRIPTOR ranges[], UINT32 n_ranges,
 		if (err)
 			return finish_write(rd, err, ranges[i].BlockAddress, done, status);
 	}
-	return TRUE;
+	/* Unlike writes, this comes without a flag that asks for it. */
+	return finish_write(rd, rd->no_cache ? sync_image(rd) : 0, 0, 0, status);
 }
 
 static BOOLEAN

@@ -102,6 +102,7 @@ rd_create(const struct rd_params *p, PWSTR device_name, struct rd **ret_rd, char
 	if (!rd)
 		return ERROR_NOT_ENOUGH_MEMORY;
 	rd->may_unmap = !p->no_unmap;
+	rd->no_cache = p->no_cache;
 	int err = rd_image_open(rd, p, error, cap);
 	if (err) {
 		free(rd);

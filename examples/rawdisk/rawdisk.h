@@ -62,6 +62,7 @@ struct rd {
 	_Atomic uint64_t n_blocks; /* changed by resize, while others read it: alone */
 	bool is_device, write_protected;
 	bool may_unmap;  /* holes may be made */
+	bool no_cache;   /* hosts are told that there is none, and never flush */
 	bool was_created; /* by us: to be removed when we cannot go on */
 	uint32_t memory_align; /* direct: of buffers; 1: any. */
 	atomic_bool lost_writes; /* fdatasync failed once; pairs with nothing, it only ever sets */
