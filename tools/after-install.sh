@@ -15,10 +15,10 @@ case $libdir in /*) ;; *) libdir=$prefix/$libdir ;; esac
 echo "Installed below $dest$prefix."
 [ -z "$dest" ] || exit 0
 
-# The programs know where the library is; programs that people link ask ldconfig.
+# The programs know where the libraries are; programs that people link ask ldconfig.
 if ! /sbin/ldconfig 2>/dev/null; then
-	echo "As root, 'ldconfig' makes libfsp in $libdir known to programs that link it."
-elif ! /sbin/ldconfig -p | grep -qF "$libdir/libfsp.so.0"; then
+	echo "As root, 'ldconfig' makes libfsp and libspd in $libdir known to programs that link them."
+elif ! /sbin/ldconfig -p | grep -qF "$libdir/libfsp.so.0" || ! /sbin/ldconfig -p | grep -qF "$libdir/libspd.so.0"; then
 	echo "$libdir is not on the loader's list (/etc/ld.so.conf.d): link with"
 	echo "  -Wl,-rpath,$libdir"
 fi
