@@ -35,10 +35,8 @@ allocated() { echo $(($(stat -c %b "$1") * $(stat -c %B "$1"))); }
 hash_of() { sha256sum "$1" | cut -d' ' -f1; }
 # disk_info NAME EXPRESSION: of d, what the disk says
 disk_info() { "$userdrive" info "$1" --json | python3 -c "import json, sys; d = json.load(sys.stdin); print($2)"; }
-# rate BYTES MILLISECONDS
-rate() { echo "$(($1 / ($2 > 0 ? $2 : 1) / 1000)) MB/s"; }
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
-export -f until_true allocated hash_of disk_info rate now_ms
+export -f until_true allocated hash_of disk_info now_ms
 
 # attach_or_say NAME ARGUMENTS of userdrive attach: 0 when NAME is attached, else its exit code
 attach_or_say() {
@@ -223,7 +221,7 @@ file_system_over_network() { # URL TREE WORK
 	# In the image, at its first byte, without any program of ours in between
 	cmp -n "$(stat -c %s "$3/tree.ext4")" "$3/tree.ext4" "$rawdisk_image"
 	e2fsck -fn "$rawdisk_image"
-	did "An ext4 of $(megabytes "$(allocated "$3/tree.ext4")") arrived with $(rate "$(stat -c %s "$3/tree.ext4")" "$ms"); e2fsck finds it in the image."
+	did "An ext4 with $(files_and_bytes "$2") arrived in $ms ms; e2fsck finds it in the image."
 }
 who_is_it() { # URL
 	iscsi-inq "$1" >"$WORK/inq"
