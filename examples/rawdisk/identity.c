@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include "base/endian.h"
+#include "base/log.h"
 
 #define ATTRIBUTE "user.userdrive.disk"
 enum { TEXT_MAX = 4096, BLOCK_LENGTH_MAX = 1 << 20 };
@@ -171,6 +172,15 @@ rd_identity_load(const struct rd *rd, struct rd_identity *ret)
 	return err ? err : rd_identity_parse(text, n, ret);
 }
 
+/* It is there, and to take another one now would be wrong; after a crash it may be missing. */
+static void
+say_unsafe(const struct rd *rd, int err)
+{
+	if (err)
+		log_warn("rawdisk", "%s: a crash may cost its identity: %s", rd->path,
+			 strerror(-err));
+}
+
 /* Whole or not at all: a new file takes the old one's place. */
 static int
 save_file(const struct rd *rd, const char *text, size_t n)
@@ -192,9 +202,12 @@ save_file(const struct rd *rd, const char *text, size_t n)
 	storage_close(&file);
 	if (err == 0 && rename(fresh, path) < 0)
 		err = -errno;
-	if (err)
+	if (err) {
 		unlink(fresh);
-	return err;
+		return err;
+	}
+	say_unsafe(rd, storage_sync_folder(path));
+	return 0;
 }
 
 int
@@ -208,7 +221,10 @@ rd_identity_save(const struct rd *rd)
 	int n = format(rd, text, sizeof(text));
 	int err = rd->image.ops->setxattr(rd->image.fd, ATTRIBUTE, text, (size_t)n);
 
-	return err ? save_file(rd, text, (size_t)n) : 0;
+	if (err)
+		return save_file(rd, text, (size_t)n);
+	say_unsafe(rd, storage_sync(&rd->image));
+	return 0;
 }
 
 void

@@ -270,6 +270,9 @@ fill_new_image(struct opening *o, uint64_t size)
 	err = rd_partition_write(rd, o->p->partition);
 	if (err == 0)
 		err = rd->image.ops->fdatasync(rd->image.fd);
+	/* Else a crash could take the image away, with all that was flushed to it. */
+	if (err == 0)
+		err = storage_sync_folder(rd->path);
 	if (err == -ERANGE)
 		return fail(o, ERANGE, "%s: that partition table does not fit a disk of %s in "
 				       "blocks of %u bytes", rd->path,

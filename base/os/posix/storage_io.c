@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -100,6 +102,15 @@ system_fdatasync(int fd)
 	int err;
 
 	AGAIN_AFTER_EINTR(err, fdatasync(fd));
+	return err < 0 ? -errno : 0;
+}
+
+static int
+system_fsync(int fd)
+{
+	int err;
+
+	AGAIN_AFTER_EINTR(err, fsync(fd));
 	return err < 0 ? -errno : 0;
 }
 
@@ -208,6 +219,7 @@ const struct storage_ops storage_system = {
 	.lock = system_lock,
 	.getxattr = system_getxattr,
 	.setxattr = system_setxattr,
+	.fsync = system_fsync,
 };
 
 /* ---------------------------------------------------------------- on top of them */
@@ -306,6 +318,29 @@ storage_zero(const struct storage *s, uint64_t offset, uint64_t n, bool give_bac
 		err = s->ops->fallocate(s->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset,
 					n);
 	return is_unsupported(err) ? write_zeroes(s, offset, n, ret_done) : err;
+}
+
+int
+storage_sync(const struct storage *s)
+{
+	return s->ops->fsync ? s->ops->fsync(s->fd) : s->ops->fdatasync(s->fd);
+}
+
+int
+storage_sync_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	int fd, err;
+
+	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
+		return -ENAMETOOLONG;
+	fd = system_open(dirname(folder), O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	err = system_fsync(fd);
+	close(fd);
+	/* Some network file systems have no such call, and no cache of names either. */
+	return err == -EINVAL ? 0 : err;
 }
 
 void

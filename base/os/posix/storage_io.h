@@ -44,6 +44,8 @@ struct storage_ops {
 	/* Extended attributes: the size of the value, or -errno; 0 or -errno. */
 	ssize_t (*getxattr)(int fd, const char *name, void *value, size_t cap);
 	int (*setxattr)(int fd, const char *name, const void *value, size_t n);
+	/* Attributes too, which fdatasync leaves out. NULL: fdatasync is all there is. */
+	int (*fsync)(int fd);
 };
 
 extern const struct storage_ops storage_system; /* the operating system itself */
@@ -79,6 +81,10 @@ NODISCARD int storage_write(const struct storage *storage, const void *buffer, s
  */
 NODISCARD int storage_zero(const struct storage *storage, uint64_t offset, uint64_t n,
 			   bool give_back, size_t *ret_done);
+/* Everything about the file is on the medium when it returns 0; else -errno. */
+NODISCARD int storage_sync(const struct storage *storage);
+/* So are the names in the folder of that file, which a new or renamed file needs. 0 or -errno. */
+NODISCARD int storage_sync_folder(const char *path);
 /*
  * What begins at offset: *ret_is_data, and in *ret_n how many bytes of it there are, at most n.
  * Where the system cannot tell, everything is data.
