@@ -1,6 +1,6 @@
 /*
- * Numbers on a wire, byte by byte: no alignment, no casts of packed structures. Callers have checked
- * the bounds.
+ * Numbers on a wire, byte by byte: no alignment, no casts of packed structures. Callers have
+ * checked the bounds.
  */
 #ifndef USERDRIVE_BASE_ENDIAN_H
 #define USERDRIVE_BASE_ENDIAN_H

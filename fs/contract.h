@@ -238,7 +238,7 @@ struct fs_req {
 			struct fs_context ctx;
 			uint32_t code;
 			struct fs_buf buffer;
-			uint16_t target_on_volume; /* byte offset of the target path, 0: elsewhere */
+			uint16_t target_on_volume; /* byte offset of the target path, or 0 */
 		} fs_control;
 		struct {
 			struct fs_context ctx;

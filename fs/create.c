@@ -210,8 +210,7 @@ split_access(const struct create *c, struct fs_req *req)
 	if (!(p->flags & FS_OPEN_KERNEL_MODE)) {
 		req->create.granted_access =
 			(wanted & MAXIMUM_ALLOWED) ?
-				rights & ~(wanted & ACCESS_SYSTEM_SECURITY ? 0 :
-									     ACCESS_SYSTEM_SECURITY) :
+				rights & (wanted | ~(uint32_t)ACCESS_SYSTEM_SECURITY) :
 				wanted & rights;
 		wanted &= ~rights;
 		req->create.flags |= FS_CREATE_USER_MODE;

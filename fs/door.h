@@ -21,21 +21,22 @@ struct fs_door_params {
 	const char *options; /* -o string, or NULL */
 	uint32_t n_threads;  /* 0: the door decides */
 	uint32_t deadline_ms;/* 0: none */
-	/* The door has ended (unmounted by somebody, or broken). Once, from a door thread. normally:
-	 * as a result of stop. */
+	/* The door has ended (unmounted by somebody, or broken). Once, from a door thread.
+	 * normally: as a result of stop. */
 	void (*ended)(void *ctx, bool normally);
 	void *ctx;
 };
 
 struct fs_door {
 	const char *name; /* "mount" */
-	/* Is item ("ro", "allow_other", "uid=1") an option of this door? 1, 0, or -EINVAL: known, but
-	 * with a bad value (error filled). */
+	/* Is item ("ro", "allow_other", "uid=1") an option of this door? 1, 0, or -EINVAL: known,
+	 * but with a bad value (error filled). */
 	int (*option_check)(const char *item, struct fs_door_error *error);
 	/* Puts the volume there; nothing is served yet. */
 	int (*attach)(struct fs_volume *volume, const struct fs_door_params *params,
 		      struct fs_door_error *error, struct fs_door_instance **ret_door);
-	/* Serves: starts threads (n_threads at most; 0: the door decides), returns when live. error may be left empty. */
+	/* Serves: starts threads (n_threads at most; 0: the door decides), returns when live. error
+	 * may be left empty. */
 	int (*start)(struct fs_door_instance *door, uint32_t n_threads,
 		     struct fs_door_error *error);
 	/*

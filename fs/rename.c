@@ -357,8 +357,8 @@ target_params(const struct rename *r, uint32_t access, uint32_t options)
 
 /*
  * An empty directory in the way. It is put aside under a hidden name, and goes when the rename has
- * succeeded: a rename that fails leaves everything as it was. Where the program does not let it be put
- * aside it has to go first.
+ * succeeded: a rename that fails leaves everything as it was. Where the program does not let it be
+ * put aside it has to go first.
  */
 struct aside {
 	struct fs_handle *target; /* delete pending; NULL: nothing was in the way */

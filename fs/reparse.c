@@ -57,7 +57,8 @@ target_on_volume(const struct fs_volume *v, const void *buffer, uint32_t size)
 	if (n_prefix == 0 || !fs_reparse_symlink(buffer, size, &link) || link.relative ||
 	    link.n_substitute <= n ||
 	    utf16_compare(link.substitute, n_unc, unc, n_unc, true) != 0 ||
-	    utf16_compare(link.substitute + n_unc, n_prefix, v->params.prefix, n_prefix, true) != 0 ||
+	    utf16_compare(link.substitute + n_unc, n_prefix, v->params.prefix, n_prefix,
+			  true) != 0 ||
 	    link.substitute[n] != '\\')
 		return 0;
 	return (uint16_t)((const uint8_t *)(link.substitute + n) - (const uint8_t *)buffer);

@@ -13,9 +13,9 @@
  *
  * Threads: every function may be called from any thread; calls on one handle may overlap. All
  * block while the file system program works. No lock of the engine is held then, except:
- * the volume's rename lock (shared: create, deletion, link; exclusive: rename) and the node's operation
- * lock (exclusive: write, set, cleanup, flush; shared: read, query), as the contract promises
- * the program. Lock order: rename lock, node operation lock, table lock (docs/locking.md).
+ * the volume's rename lock (shared: create, deletion, link; exclusive: rename) and the node's
+ * operation lock (exclusive: write, set, cleanup, flush; shared: read, query), as the contract
+ * promises the program. Lock order: rename lock, node operation lock, table lock (docs/locking.md).
  *
  * Statuses follow reference behaviour (docs/compatibility.md). Doors translate them at their edge.
  */
@@ -199,7 +199,7 @@ NODISCARD NTSTATUS fs_set_allocation(struct fs_handle *handle, uint64_t size,
 				     struct fs_file_info *ret_info);
 /* flags: FILE_DISPOSITION_*; ex false is class 13 (delete bit only). */
 NODISCARD NTSTATUS fs_set_disposition(struct fs_handle *handle, uint32_t flags, bool ex);
-/* No other handle of its name is left to be cleaned up: a deletion happens at this one's cleanup. */
+/* No other handle of its name is left to be cleaned up: this one's cleanup does the deletion. */
 bool fs_handle_is_alone(struct fs_handle *handle);
 /*
  * directory: handle of the target directory (opened with FS_OPEN_TARGET_DIRECTORY or as a

@@ -231,8 +231,9 @@ finish_mount(struct child *child, int ours, const char *mountpoint, bool guarded
 	int err = helper_finish(child, said, sizeof(said));
 	if (fd >= 0)
 		return fd;
-	return err < 0 || said[0] ? explain_refusal(mountpoint, said, error)
-				  : fusek_mount_fail(error, EPROTO, "%s sent no descriptor", helper);
+	return err < 0 || said[0]
+		       ? explain_refusal(mountpoint, said, error)
+		       : fusek_mount_fail(error, EPROTO, "%s sent no descriptor", helper);
 }
 
 int

@@ -65,12 +65,14 @@ explain_stat(const char *mountpoint, int err, struct fusek_mount_error *error)
 {
 	switch (err) {
 	case ENOENT:
-		return fusek_mount_fail(error, err, "%s does not exist; create it first", mountpoint);
+		return fusek_mount_fail(error, err, "%s does not exist; create it first",
+					mountpoint);
 	case ENOTCONN:
 	case ECONNABORTED:
-		return fusek_mount_fail(error, err,
-					"a dead mount is in the way at %s; remove it with: umount -l %s",
-					mountpoint, mountpoint);
+		return fusek_mount_fail(
+			error, err,
+			"a dead mount is in the way at %s; remove it with: umount -l %s",
+			mountpoint, mountpoint);
 	case EACCES:
 		return fusek_mount_fail(error, err, "%s cannot be reached: permission denied",
 					mountpoint);
@@ -103,7 +105,8 @@ is_something_else(void)
 	struct stat st;
 
 	return stat("/dev/fuse", &st) == 0 &&
-	       (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(FUSE_DEVICE_MAJOR, FUSE_DEVICE_MINOR));
+	       (!S_ISCHR(st.st_mode) ||
+		st.st_rdev != makedev(FUSE_DEVICE_MAJOR, FUSE_DEVICE_MINOR));
 }
 
 static int
@@ -111,21 +114,24 @@ open_device(struct fusek_mount_error *error)
 {
 	/* Before it is opened: a pipe would wait. */
 	if (is_something_else())
-		return fusek_mount_fail(error, ENODEV,
-					"/dev/fuse is there, but is not the FUSE device (character device "
-					"10:229); make it anew: mknod /dev/fuse c 10 229");
+		return fusek_mount_fail(
+			error, ENODEV,
+			"/dev/fuse is there, but is not the FUSE device (character device "
+			"10:229); make it anew: mknod /dev/fuse c 10 229");
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
 	case ENOENT:
-		return fusek_mount_fail(error, ENOENT,
-					"/dev/fuse does not exist; load the module with: modprobe fuse "
-					"(in a container: pass the device in)");
+		return fusek_mount_fail(
+			error, ENOENT,
+			"/dev/fuse does not exist; load the module with: modprobe fuse "
+			"(in a container: pass the device in)");
 	case ENODEV:
 	case ENXIO:
-		return fusek_mount_fail(error, errno, "the fuse module is not loaded; modprobe fuse");
+		return fusek_mount_fail(error, errno,
+					"the fuse module is not loaded; modprobe fuse");
 	case EACCES:
 	case EPERM:
 		return fusek_mount_fail(error, errno,
@@ -235,8 +241,8 @@ fusek_unmount(const char *mountpoint, bool lazy, struct fusek_mount_error *error
 	switch (errno) {
 	case EBUSY:
 		return fusek_mount_fail(error, EBUSY,
-					"%s is in use; find out by whom with: fuser -vm %s", mountpoint,
-					mountpoint);
+					"%s is in use; find out by whom with: fuser -vm %s",
+					mountpoint, mountpoint);
 	case EINVAL:
 		return fusek_mount_fail(error, EINVAL, "%s is not mounted", mountpoint);
 	}

@@ -276,8 +276,9 @@ line_begin(struct buf *b, uint64_t hint, const char *arrow, uint32_t kind)
 static const char *
 disposition_name(uint32_t disposition)
 {
-	static const char *const names[] = {"FILE_SUPERSEDE", "FILE_OPEN",      "FILE_CREATE",
-					    "FILE_OPEN_IF",   "FILE_OVERWRITE", "FILE_OVERWRITE_IF"};
+	static const char *const names[] = {"FILE_SUPERSEDE", "FILE_OPEN",
+					    "FILE_CREATE",    "FILE_OPEN_IF",
+					    "FILE_OVERWRITE", "FILE_OVERWRITE_IF"};
 
 	return disposition < ARRAY_SIZE(names) ? names[disposition] : "INVALID";
 }
@@ -300,7 +301,8 @@ request_create(struct buf *b, FSP_FSCTL_TRANSACT_REQ *r)
 	add_sd(b, sd.Size ? r->Buffer + sd.Offset : NULL);
 	buf_printf(b, ", AllocationSize=");
 	add_u64(b, r->Req.Create.AllocationSize);
-	buf_printf(b, ", AccessToken=%x[PID=%x], DesiredAccess=%x, GrantedAccess=%x, ShareAccess=%x",
+	buf_printf(b,
+		   ", AccessToken=%x[PID=%x], DesiredAccess=%x, GrantedAccess=%x, ShareAccess=%x",
 		   (uint32_t)r->Req.Create.AccessToken,
 		   FSP_FSCTL_TRANSACT_REQ_TOKEN_PID(r->Req.Create.AccessToken),
 		   r->Req.Create.DesiredAccess, r->Req.Create.GrantedAccess,

@@ -70,7 +70,7 @@ FspFileSystemOpEnter(FSP_FILE_SYSTEM *FileSystem, FSP_FSCTL_TRANSACT_REQ *Reques
 
 	switch (guard_of(FileSystem, Request)) {
 	case GUARD_EXCLUSIVE:
-		/* A handler that hangs in its share holds up what needs the guard alone, not others. */
+		/* A handler that hangs in its share holds up only what needs the guard alone. */
 		rwlock_lock_patiently(&fsp->guard);
 		break;
 	case GUARD_SHARED:

@@ -385,7 +385,8 @@ FspFileSystemStartDispatcher(FSP_FILE_SYSTEM *FileSystem, ULONG ThreadCount)
 		fsp->started = false;
 		FileSystem->DispatcherThread = NULL;
 		if (!fsp->error.text[0])
-			fsp_set_error(fsp, -err, "%s: cannot serve: %s", fsp->mount_path, strerror(-err));
+			fsp_set_error(fsp, -err, "%s: cannot serve: %s", fsp->mount_path,
+				      strerror(-err));
 		return nt_public(nt_from_errno(-err));
 	}
 	return STATUS_SUCCESS;

@@ -185,9 +185,11 @@ command_help(const FSPX_PROGRAM *program)
 	printf("  %s -m MOUNTPOINT [options]   serves in the foreground\n\nOptions:\n",
 	       program->Name);
 	command_line_help_options(&line);
-	printf("\nEach --NAME=VALUE is also an option NAME=VALUE of -o. Options of the mount, with -o:\n"
+	printf("\nEach --NAME=VALUE is also an option NAME=VALUE of -o. "
+	       "Options of the mount, with -o:\n"
 	       "  ro, allow_other, default_permissions, uid=N, gid=N, umask=M, fsname=NAME,\n"
-	       "  attr_timeout=S, entry_timeout=S, transport=auto|uring|dev, threads=N, deadline=MS,\n"
+	       "  attr_timeout=S, entry_timeout=S, transport=auto|uring|dev, threads=N,"
+	       " deadline=MS,\n"
 	       "  streams_interface=none|xattr|windows, and those of mount(8)\n");
 	command_line_help_lines("Examples:", program->Examples);
 	printf("\nExit codes:\n"

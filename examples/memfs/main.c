@@ -58,7 +58,8 @@ parse_size(const char *text, uint64_t *ret)
 	if (*end) {
 		const char *unit = strchr(units, *end & ~0x20);
 
-		if (!unit || end[1] || __builtin_mul_overflow(n, 1ull << (10 * (unit - units + 1)), &n))
+		if (!unit || end[1] ||
+		    __builtin_mul_overflow(n, 1ull << (10 * (unit - units + 1)), &n))
 			return -1;
 	}
 	*ret = n;
@@ -66,7 +67,8 @@ parse_size(const char *text, uint64_t *ret)
 }
 
 static int
-set_number(const char *name, const char *value, uint64_t max, uint64_t *ret, char *error, size_t cap)
+set_number(const char *name, const char *value, uint64_t max, uint64_t *ret, char *error,
+	   size_t cap)
 {
 	if (parse_number(value, ret) == 0 && *ret <= max)
 		return 0;
@@ -169,9 +171,10 @@ main(int argc, char **argv)
 		.Version = USERDRIVE_VERSION,
 		.Summary = "a file system in memory",
 		.Options = options,
-		.Examples = "memfs /mnt/scratch                    until it is unmounted\n"
-			    "memfs -o size=1G,mode=1777,allow_other /mnt/scratch\n"
-			    "memfs -m X: -i                        in the foreground, as drive X:\n",
+		.Examples =
+			"memfs /mnt/scratch                    until it is unmounted\n"
+			"memfs -o size=1G,mode=1777,allow_other /mnt/scratch\n"
+			"memfs -m X: -i                        in the foreground, as drive X:\n",
 		.Context = &params,
 		.SetOption = set_option,
 		.Create = create,

@@ -639,8 +639,8 @@ make_root_security(const struct memfs_params *p, PSECURITY_DESCRIPTOR *ret_sd)
 	if (!wide)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	copy_wide(wide, strlen(p->root_sddl) + 1, p->root_sddl);
-	BOOL ok = ConvertStringSecurityDescriptorToSecurityDescriptorW(wide, SDDL_REVISION_1, ret_sd,
-								       NULL);
+	BOOL ok = ConvertStringSecurityDescriptorToSecurityDescriptorW(wide, SDDL_REVISION_1,
+								       ret_sd, NULL);
 	free(wide);
 	return ok ? STATUS_SUCCESS : FspNtStatusFromWin32(GetLastError());
 }

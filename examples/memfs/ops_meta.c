@@ -204,8 +204,8 @@ memfs_set_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffer, 
 	if (inode->n_live)
 		st = STATUS_DIRECTORY_NOT_EMPTY;
 	else if (inode->reparse)
-		st = FspFileSystemCanReplaceReparsePoint(inode->reparse, inode->reparse_size, buffer,
-							 size);
+		st = FspFileSystemCanReplaceReparsePoint(inode->reparse, inode->reparse_size,
+							 buffer, size);
 	if (NT_SUCCESS(st))
 		st = memfs_install_reparse(inode, buffer, size);
 	if (NT_SUCCESS(st))
@@ -227,8 +227,8 @@ memfs_delete_reparse(FSP_FILE_SYSTEM *fs, PVOID context, PWSTR name, PVOID buffe
 	if (!inode->reparse)
 		st = STATUS_NOT_A_REPARSE_POINT;
 	else
-		st = FspFileSystemCanReplaceReparsePoint(inode->reparse, inode->reparse_size, buffer,
-							 size);
+		st = FspFileSystemCanReplaceReparsePoint(inode->reparse, inode->reparse_size,
+							 buffer, size);
 	if (NT_SUCCESS(st)) {
 		free(inode->reparse);
 		inode->reparse = NULL;

@@ -131,7 +131,8 @@ deferred_create(struct memfs *memfs, uint32_t delay_ms)
 	memcpy(&d->request, op->Request, sizeof(d->request));
 	if (d->kind == FspFsctlTransactQueryDirectoryKind &&
 	    d->request.Req.QueryDirectory.Marker.Size)
-		memcpy(&d->marker, op->Request->Buffer + d->request.Req.QueryDirectory.Marker.Offset,
+		memcpy(&d->marker,
+		       op->Request->Buffer + d->request.Req.QueryDirectory.Marker.Offset,
 		       sizeof(d->marker));
 	return d;
 }

@@ -600,7 +600,7 @@ fail:
 void
 tree_fini(struct tree *t)
 {
-	/* Contexts are closed by now: what is left hangs on names. Each inode goes with its last. */
+	/* Contexts are closed by now: what is left hangs on names. An inode goes with its last. */
 	for (size_t i = 0; t->buckets && i < t->n_buckets; i++)
 		while (t->buckets[i]) {
 			struct entry *e = t->buckets[i];

@@ -62,15 +62,15 @@ enum { FspxRenameNoReplace = 1, FspxRenameExchange = 2 };
 typedef NTSTATUS FSPX_RENAME_POSIX(FSP_FILE_SYSTEM *FileSystem, PVOID FileContext,
 				   PWSTR FileName, PWSTR NewFileName, UINT32 Flags);
 
-#define FSPX_DEFINE_SLOT_(Name, Type, Slot)                                              \
-	static inline VOID FspxInterfaceSet##Name(FSP_FILE_SYSTEM_INTERFACE *Interface,  \
-						  Type *Operation)                       \
-	{                                                                                \
-		Interface->Reserved[(Slot)-33] = (NTSTATUS(*)(VOID))(VOID(*)(VOID))Operation;           \
-	}                                                                                \
+#define FSPX_DEFINE_SLOT_(Name, Type, Slot)                                                    \
+	static inline VOID FspxInterfaceSet##Name(FSP_FILE_SYSTEM_INTERFACE *Interface,        \
+						  Type *Operation)                             \
+	{                                                                                      \
+		Interface->Reserved[(Slot)-33] = (NTSTATUS(*)(VOID))(VOID(*)(VOID))Operation;  \
+	}                                                                                      \
 	static inline Type *FspxInterfaceGet##Name(const FSP_FILE_SYSTEM_INTERFACE *Interface) \
-	{                                                                                \
-		return (Type *)(VOID(*)(VOID))Interface->Reserved[(Slot)-33];            \
+	{                                                                                      \
+		return (Type *)(VOID(*)(VOID))Interface->Reserved[(Slot)-33];                  \
 	}
 FSPX_DEFINE_SLOT_(Link, FSPX_LINK, 63)
 FSPX_DEFINE_SLOT_(QueryRanges, FSPX_QUERY_RANGES, 62)

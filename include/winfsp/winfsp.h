@@ -183,7 +183,7 @@ typedef struct _FSP_FILE_SYSTEM_INTERFACE {
 	NTSTATUS (*Obsolete0)(VOID);
 	/* All dispatcher threads have ended. Normally: FspFileSystemStopDispatcher was called. */
 	VOID (*DispatcherStopped)(FSP_FILE_SYSTEM *FileSystem, BOOLEAN Normally);
-	/* Optional operations of this implementation count down from the last slot: winfsp/ext.h. */
+	/* Optional operations of this implementation count down from the last: winfsp/ext.h. */
 	NTSTATUS (*Reserved[31])(VOID);
 } FSP_FILE_SYSTEM_INTERFACE;
 FSP_FSCTL_STATIC_ASSERT(sizeof(FSP_FILE_SYSTEM_INTERFACE) == 64 * sizeof(NTSTATUS (*)(VOID)),

@@ -170,7 +170,8 @@ test_properties(void **state)
 	assert_status(FspServiceCreate((PWSTR)u"Test", on_start, on_stop, NULL, &service),
 		      STATUS_SUCCESS);
 	assert_int_equal(service->AcceptControl, SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN);
-	FspServiceAcceptControl(service, SERVICE_ACCEPT_PAUSE_CONTINUE | SERVICE_ACCEPT_PARAMCHANGE);
+	FspServiceAcceptControl(service,
+				SERVICE_ACCEPT_PAUSE_CONTINUE | SERVICE_ACCEPT_PARAMCHANGE);
 	assert_int_equal(service->AcceptControl, SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN |
 							 SERVICE_ACCEPT_PARAMCHANGE);
 	assert_int_equal(service->ServiceName[3], 't');

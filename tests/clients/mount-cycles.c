@@ -111,8 +111,9 @@ main(int argc, char **argv)
 		}
 	struct usage after = measure();
 	FspPosixDeletePath(wide);
-	printf("%ld mounts: descriptors %ld -> %ld, threads %ld -> %ld, resident %ld -> %ld KiB\n", n,
-	       before.fds, after.fds, before.threads, after.threads, before.rss_kib, after.rss_kib);
+	printf("%ld mounts: descriptors %ld -> %ld, threads %ld -> %ld, resident %ld -> %ld KiB\n",
+	       n, before.fds, after.fds, before.threads, after.threads, before.rss_kib,
+	       after.rss_kib);
 	return after.fds > before.fds || after.threads > before.threads ||
 	       (!IS_SANITIZED && after.rss_kib > before.rss_kib + 4096);
 }

@@ -59,8 +59,8 @@ change(void)
 		interface.Write(memfs->fs, context, (PVOID) "!", 0, 1, TRUE, FALSE, &done, info);
 		interface.Close(memfs->fs, context);
 	}
-	if (!interface.CreateEx(memfs->fs, (PWSTR)u"\\born", 0, 0, 0, memfs->tree.root->sd, 0, NULL, 0,
-				FALSE, &context, info))
+	if (!interface.CreateEx(memfs->fs, (PWSTR)u"\\born", 0, 0, 0, memfs->tree.root->sd, 0, NULL,
+				0, FALSE, &context, info))
 		interface.Close(memfs->fs, context);
 	if (!interface.Open(memfs->fs, (PWSTR)u"\\gone", 0, 0, &context, info)) {
 		interface.Cleanup(memfs->fs, context, (PWSTR)u"\\gone", FspCleanupDelete);

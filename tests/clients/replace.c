@@ -1,6 +1,6 @@
 /*
- * A name that is replaced all the time exists all the time: whoever opens it gets the old file or the
- * new one. Breaks if a rename takes the old file away from those who have just looked it up.
+ * A name that is replaced all the time exists all the time: whoever opens it gets the old file or
+ * the new one. Breaks if a rename takes the old file away from those who have just looked it up.
  * usage: replace DIRECTORY
  */
 #include <errno.h>

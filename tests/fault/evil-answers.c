@@ -6,7 +6,7 @@
  *	evil-size-max, -top               sizes 2^64-1, 2^63
  *	evil-times-max, evil-links-max    times 2^64-1; 2^32-1 links
  *	evil-attributes-all               every attribute bit: also those of another type of file
- *	evil-sd-garbage, -long, -empty    descriptors of A5h bytes, larger than the buffer, of no bytes
+ *	evil-sd-garbage, -long, -empty    descriptors of A5h bytes, larger than the buffer, empty
  *	evil-reparse-garbage, -long, -short, -names, -loop
  *	evil-ea-loop, -cut, -noterm, -long, -garbage
  *	evil-streams-long, -garbage, -sizes, -names

@@ -2,7 +2,7 @@
  * A drive that misbehaves on purpose: memfs, with what a file's name asks for done to it. Shared by
  * evilfs's own files.
  *
- *	evil-hang-OP          OP does not return until "release" is opened (or HANG_MAX_S has passed)
+ *	evil-hang-OP          OP does not return until "release" is opened (or HANG_MAX_S passed)
  *	evil-slow-OP          OP takes SLOW_MS
  *	evil-status-OP-XXXXXXXX   OP answers that NTSTATUS
  *	evil-crash-OP         OP ends the process with a fault
@@ -17,9 +17,9 @@
  *	evil-WHAT             garbage of the operation itself: evil-answers.c lists them
  *	edquot-*, enospc-*    their creation fails so
  *
- * OP: create open overwrite cleanup close read write getinfo setinfo getea setea flush readdir fsctl
- * getsecurity setsecurity streams stat. "create" is the creation of that name, "open" an open for
- * data, "stat" information by name.
+ * OP: create open overwrite cleanup close read write getinfo setinfo getea setea flush readdir
+ * fsctl getsecurity setsecurity streams stat. "create" is the creation of that name, "open" an open
+ * for data, "stat" information by name.
  */
 #ifndef TESTS_FAULT_EVILFS_H
 #define TESTS_FAULT_EVILFS_H

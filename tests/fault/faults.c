@@ -95,7 +95,8 @@ expect_content(const char *name)
 	EXPECT(fd >= 0, "%s cannot be opened: %s", name, strerror(errno));
 	n = read(fd, bytes, sizeof(bytes));
 	EXPECT(n == CONTENT_SIZE && !memcmp(bytes, content, CONTENT_SIZE),
-	       "%s: %zd bytes read, not what was written (%s)", name, n, n < 0 ? strerror(errno) : "");
+	       "%s: %zd bytes read, not what was written (%s)", name, n,
+	       n < 0 ? strerror(errno) : "");
 	close(fd);
 }
 

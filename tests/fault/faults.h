@@ -1,7 +1,7 @@
 /*
- * Clients of a drive that misbehaves (evilfs.h says how, by names). A case is one behaviour; it runs
- * in a process of its own, and while it runs a neighbour works on other files of the same drive.
- * Shared by the files of this program.
+ * Clients of a drive that misbehaves (evilfs.h says how, by names). A case is one behaviour; it
+ * runs in a process of its own, and while it runs a neighbour works on other files of the same
+ * drive. Shared by the files of this program.
  */
 #ifndef TESTS_FAULT_FAULTS_H
 #define TESTS_FAULT_FAULTS_H

@@ -132,8 +132,8 @@ chain_longest(const void *arg)
 	path_op_source();
 	path_op_prepare(op, "end/x");
 	snprintf(path, sizeof(path), "%s/x", name);
-	/* Linux goes on counting links when it has to begin the walk again, because a name's time in
-	 * the cache ran out on the way: a second walk finds all names fresh. */
+	/* Linux goes on counting links when it has to begin the walk again, because a name's time
+	 * in the cache ran out on the way: a second walk finds all names fresh. */
 	if (op->act(path) == 0)
 		return;
 	if (errno != ELOOP)

@@ -270,8 +270,9 @@ test_waiting_rename_lets_others_pass(void **state)
 	assert_status(fs_notify_begin(x->f->volume, 0), STATUS_SUCCESS);
 	start_rename(x, &r, &thread);
 	for (int i = 0; i < 50; i++) {
-		assert_status(fake_open(x->f, "\\", FILE_LIST_DIRECTORY, SHARE_ALL, FILE_OPEN, 0, &h),
-			      STATUS_SUCCESS);
+		assert_status(
+			fake_open(x->f, "\\", FILE_LIST_DIRECTORY, SHARE_ALL, FILE_OPEN, 0, &h),
+			STATUS_SUCCESS);
 		done(h);
 	}
 	fs_notify_end(x->f->volume);

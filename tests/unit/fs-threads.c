@@ -64,13 +64,16 @@ use_file(struct worker *w)
 	switch (draw(w, 5)) {
 	case 0:
 		snprintf(to, sizeof(to), "n%u", draw(w, NAMES));
-		(void)!fake_rename(h, NULL, to, FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_POSIX_SEMANTICS, true);
+		(void)!fake_rename(h, NULL, to,
+				   FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_POSIX_SEMANTICS,
+				   true);
 		break;
 	case 1:
-		(void)!fs_set_disposition(h, FILE_DISPOSITION_DELETE |
-						     (draw(w, 2) ? FILE_DISPOSITION_POSIX_SEMANTICS :
-								   0),
-					  true);
+		(void)!fs_set_disposition(
+			h,
+			FILE_DISPOSITION_DELETE |
+				(draw(w, 2) ? FILE_DISPOSITION_POSIX_SEMANTICS : 0),
+			true);
 		break;
 	case 2:
 		(void)!fs_write(h, "data", draw(w, 100), 4, false, &n, &info);

@@ -204,8 +204,15 @@ ring_entries_decode_alike(void **state)
 static void
 mount_options_are_understood(void **state)
 {
-	const char *const words[] = {"ro", "allow_other", "noexec", "max_read=65536", "fsname=a,b",
-				     "subtype=memfs", "x-systemd.automount", "_netdev", "comment=x"};
+	const char *const words[] = {"ro",
+				     "allow_other",
+				     "noexec",
+				     "max_read=65536",
+				     "fsname=a,b",
+				     "subtype=memfs",
+				     "x-systemd.automount",
+				     "_netdev",
+				     "comment=x"};
 	struct fusek_mount_options o = {0};
 	struct fusek_mount_error error;
 	char text[256];
@@ -215,7 +222,8 @@ mount_options_are_understood(void **state)
 	assert_true(o.read_only && o.allow_other && o.exec_off);
 	assert_int_equal(o.max_read, 65536);
 	assert_true(fusek_mount_options_format(&o, text, sizeof(text)));
-	assert_string_equal(text, "fsname=a\\,b,subtype=memfs,ro,allow_other,noexec,max_read=65536");
+	assert_string_equal(text,
+			    "fsname=a\\,b,subtype=memfs,ro,allow_other,noexec,max_read=65536");
 	assert_false(fusek_mount_options_format(&o, text, 20));
 	assert_int_equal(fusek_mount_option_parse(&o, "rw", &error), 1);
 	assert_false(o.read_only);

@@ -190,7 +190,8 @@ mount_and_unmount(const char *path)
 static int
 serve_and_stop(const char *path)
 {
-	static const enum fusek_transport transports[] = {FUSEK_TRANSPORT_DEV, FUSEK_TRANSPORT_AUTO};
+	static const enum fusek_transport transports[] = {FUSEK_TRANSPORT_DEV,
+							  FUSEK_TRANSPORT_AUTO};
 	struct nullfs fs;
 	struct stat st;
 

@@ -89,7 +89,8 @@ static void
 read_plain(struct fusek_req *req)
 {
 	const struct fuse_read_in *in = req->arg;
-	uint64_t offset = in->offset, left = offset < NULLFS_FILE_SIZE ? NULLFS_FILE_SIZE - offset : 0;
+	uint64_t offset = in->offset,
+		 left = offset < NULLFS_FILE_SIZE ? NULLFS_FILE_SIZE - offset : 0;
 	uint32_t size = (uint32_t)MIN((uint64_t)in->size, left);
 	unsigned char *out = req->out;
 

@@ -226,8 +226,8 @@ blocked_handlers_do_not_hold_up_others(void **state)
 	nullfs_stop(&fs);
 }
 
-/* A limit on threads is a limit on handlers at work. Which do not come cannot be waited for: without
- * the limit they are there within milliseconds. */
+/* A limit on threads is a limit on handlers at work. Which do not come cannot be waited for:
+ * without the limit they are there within milliseconds. */
 static void
 a_limit_on_threads_holds(void **state)
 {

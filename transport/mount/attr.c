@@ -92,7 +92,7 @@ door_attr_fill(const struct door_attr_rules *rules, const struct fs_file_info *i
 	a->ino = info->index_number ? info->index_number : node_id;
 	a->mode = door_format(info, extras);
 	a->mode |= permissions(rules, info, sd, extras, a);
-	/* Directories: 1, "not counted", as btrfs and overlayfs have it, unless the program counts. */
+	/* Directories: 1, "not counted", as btrfs and overlayfs do, unless the program counts. */
 	a->nlink = info->hard_links ? info->hard_links : 1;
 	a->size = info->file_size;
 	a->blocks = info->allocation_size / 512 + (info->allocation_size % 512 != 0);

@@ -367,8 +367,8 @@ door_temporaries_clear(struct door *d, struct door_node *directory)
 
 /*
  * O_TMPFILE: made under a hidden name. The contract cannot link what is deleted, so the name stays,
- * out of sight, until the file has another one or is closed; where it cannot get another (O_EXCL, no
- * hard links) it goes at once.
+ * out of sight, until the file has another one or is closed; where it cannot get another (O_EXCL,
+ * no hard links) it goes at once.
  */
 int
 door_tmpfile(struct door *d, struct fusek_req *req)

@@ -47,7 +47,7 @@ struct door_handles {
 	void (*end)(void *ctx, struct door_handle *h);
 	/* Nobody needs a keeper's handle any more. No lock held. */
 	void (*end_keeper)(void *ctx, struct fs_handle *fs);
-	/* The last handle of a node that has a keeper has ended; NULL: nothing to do. No lock held. */
+	/* The last handle of a node that has a keeper has ended. May be NULL. No lock held. */
 	void (*closed)(void *ctx, struct door_node *node, struct fs_handle *keeper);
 	void *ctx;
 };

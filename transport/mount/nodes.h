@@ -172,10 +172,10 @@ struct door_name {
 void door_node_rename(struct door_nodes *t, const struct door_name *from,
 		      const struct door_name *to, bool exchange);
 /*
- * After a failure by the node's path: makes another of its names the one that paths use, since a file
- * may be out of reach by one name (a directory that the program may not search, a name that was removed
- * behind the door) and not by another. False: err is not of that kind, or *n_tried, which starts at 0,
- * says that all have been.
+ * After a failure by the node's path: makes another of its names the one that paths use, since a
+ * file may be out of reach by one name (a directory that the program may not search, a name that
+ * was removed behind the door) and not by another. False: err is not of that kind, or *n_tried,
+ * which starts at 0, says that all have been.
  */
 bool door_node_try_other_name(struct door_nodes *t, struct door_node *node, int err,
 			      size_t *n_tried);

@@ -1,8 +1,8 @@
 /*
  * Changes that did not come through this door: the kernel's caches are told.
  *
- * The engine calls us from any thread, also from inside a request of ours, while the kernel may hold
- * locks until that request is answered; so changes are queued, and a thread of their own sends
+ * The engine calls us from any thread, also from inside a request of ours, while the kernel may
+ * hold locks until that request is answered; so changes are queued, and a thread of their own sends
  * them with no lock held (ruling 12). What this door itself did, the kernel knows: such changes
  * carry our tag and are dropped here.
  */

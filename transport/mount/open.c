@@ -66,7 +66,7 @@ open_flags(struct door *d, bool directory, bool uncached)
 	return FOPEN_NOFLUSH | (d->keep_cache || d->writeback ? FOPEN_KEEP_CACHE : 0);
 }
 
-/* keeper: whose fs it is (the count goes over on success), or NULL. fs NULL: a removed directory. */
+/* keeper: whose fs it is (the count goes over on success), or NULL. fs NULL: a removed folder. */
 static int
 add_handle(struct door *d, struct door_node *node, struct fs_handle *fs, uint32_t access,
 	   struct door_keeper *keeper, bool uncached, struct fuse_open_out *ret_open)

@@ -3,8 +3,8 @@
  *
  * All opens of an inode must agree on how it is done: the kernel answers EIO to one that does not.
  * The first of overlapping opens decides; later ones follow while it lasts, with the same backing
- * id. It lasts until we have seen the last RELEASE, which may be later than the kernel's last close.
- * Backing ids are made once per inode, because making one costs as much as an open.
+ * id. It lasts until we have seen the last RELEASE, which may be later than the kernel's last
+ * close. Backing ids are made once per inode, because making one costs as much as an open.
  *
  * FOPEN_DIRECT_IO goes with both modes: alone where the inode has no backing file, and where it has
  * one together with FOPEN_PASSTHROUGH and the backing id, which it overrides for this open. So

@@ -85,8 +85,8 @@ write_epitaph(struct door *d, struct door_node *node, struct fs_open_result *res
 	door_node_set_epitaph(&d->nodes, node, &attr);
 }
 
-/* The program can only delete at the last close: the name must go now. It goes to the root, where it
- * is in nobody's way: the directory may be removed next. */
+/* The program can only delete at the last close: the name must go now. It goes to the root, where
+ * it is in nobody's way: the directory may be removed next. */
 static int
 hide(struct door *d, struct fs_handle *fs)
 {
@@ -124,8 +124,8 @@ delete_handle(struct door *d, struct fs_handle *fs)
 	if (!NT_SUCCESS(st))
 		return -door_errno(st);
 	/* Only after the program has agreed: a filled directory must keep its name. Nobody opens it
-	 * any more; whoever has it open may be in the middle of a RELEASE, of which the handle table
-	 * knows nothing. */
+	 * any more; whoever has it open may be in the middle of a RELEASE, of which the handle
+	 * table knows nothing. */
 	if (!posix && !fs_handle_is_alone(fs))
 		err = hide(d, fs);
 	if (err && !NT_SUCCESS(fs_set_disposition(fs, 0, false)))

@@ -337,8 +337,8 @@ without_set_id(struct door *d, uint32_t mode)
 }
 
 /*
- * A write or truncation by somebody without CAP_FSETID. The shown mode says nearly always that there
- * is nothing to take away, so that a write costs no more than a write.
+ * A write or truncation by somebody without CAP_FSETID. The shown mode says nearly always that
+ * there is nothing to take away, so that a write costs no more than a write.
  */
 void
 door_kill_suidgid(struct door *d, struct door_node *node, struct door_handle *hint)

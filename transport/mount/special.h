@@ -37,7 +37,7 @@ NODISCARD int door_device_build(uint32_t format, dev_t rdev, void *dst, uint32_t
 /* The inverse for NFS points: false when the buffer is none. */
 bool door_device_parse(const void *buffer, uint32_t size, uint32_t *ret_format, dev_t *ret_rdev);
 
-/* $LXMOD and $LXDEV in an EA list that has passed its check. Returns false when neither is there. */
+/* $LXMOD and $LXDEV in an EA list that has passed its check. False: neither is there. */
 bool door_lx_find(const void *list, uint32_t size, uint32_t *ret_mode, dev_t *ret_rdev);
 /* An EA list that sets $LXMOD, or removes it (mode 0). Its size. */
 uint32_t door_lx_build(uint32_t mode, void *dst, uint32_t cap);

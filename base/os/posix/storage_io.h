@@ -3,8 +3,8 @@
  * the operating system anything about it. The calls are a table: tests replace it to fail by name,
  * to tear and lose writes that were not synced yet, and to see what a crash would leave.
  *
- * Every call of the table repeats itself after EINTR and returns -errno. Transfers are made whole by
- * storage_read and storage_write, which also tell how far they came.
+ * Every call of the table repeats itself after EINTR and returns -errno. Transfers are made whole
+ * by storage_read and storage_write, which also tell how far they came.
  *
  * Threads: all but open and close may run on any threads at once; nothing here locks.
  */
