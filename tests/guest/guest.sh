@@ -5,6 +5,12 @@ host=10.0.2.2 # the host's 127.0.0.1, as user-mode networking shows it
 me=iqn.2026-01.org.example:guest
 out=/tmp/out
 n_failed=0
+iqn_of() { echo "iqn.2026-01.org.example:$1"; }
+
+# The shell has small ones of its own, which it prefers.
+blkdiscard() { /usr/bin/blkdiscard "$@"; }
+fstrim() { /usr/bin/fstrim "$@"; }
+dd() { /usr/bin/dd "$@"; }
 
 ok() { echo "ok: $*"; }
 skip() { echo "skip: $*"; }
@@ -26,10 +32,10 @@ refute() {
 	shift
 	if "$@" >$out 2>&1 </dev/null; then failed "$_title: no error"; else ok "$_title"; fi
 }
-# The last output has a match for each line of $1.
+# The last output has a match for each line of $1, but for the blanks that it begins with.
 all_match() {
 	printf '%s\n' "$1" | {
-		while IFS= read -r _pattern; do
+		while read -r _pattern; do
 			[ -z "$_pattern" ] || grep -qE -- "$_pattern" $out || {
 				echo "  nothing matches: $_pattern"
 				exit 1
@@ -38,8 +44,9 @@ all_match() {
 	}
 }
 # expect TITLE PATTERNS COMMAND…: it succeeds, and its output matches each line of PATTERNS.
-# expect_code: the same with an exit code; sg_* tells the sense by it (24: RESERVATION CONFLICT,
-# 5: ILLEGAL REQUEST, 7: DATA PROTECT, 14: MISCOMPARE).
+# expect_code: the same with an exit code; sg_* tells the sense by it (5: ILLEGAL REQUEST, 6: UNIT
+# ATTENTION, 7: DATA PROTECT, 9: no such command, 14: MISCOMPARE, 22: LBA OUT OF RANGE, 24: RESERVATION
+# CONFLICT).
 expect() {
 	_title=$1 _patterns=$2
 	shift 2
@@ -98,6 +105,7 @@ initiator() {
 		echo "node.conn[0].timeo.noop_out_timeout = 3"
 		echo "node.conn[0].timeo.login_timeout = 10"
 		echo "node.session.err_timeo.abort_timeout = 10"
+		echo "node.conn[0].tcp.window_size = 8388608"
 		for _line; do echo "$_line"; done
 	} >/etc/iscsi/iscsid.conf
 	iscsid -f >/tmp/iscsid.log 2>&1 3>&- &

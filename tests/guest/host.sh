@@ -6,7 +6,7 @@
 #   guest()      in the guest; guest.sh has the functions, the job's variables are those of "say"
 # and no code outside of functions. $dir is the job's folder.
 # shellcheck shell=bash disable=SC2034
-declare -A target_pid target_log
+declare -A target_pid
 
 reply=
 
@@ -24,10 +24,12 @@ alive() { grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"; }
 start() {
 	local name=$1 pattern=$2 _
 	shift 2
-	target_log[$name]=$dir/$name.log
-	"$@" >>"$dir/$name.log" 2>&1 </dev/null 7>&- 8>&- &
+	[ -p "$dir/stdin" ] || mkfifo "$dir/stdin"
+	: >"$dir/$name.log"
+	"$@" >>"$dir/$name.log" 2>&1 <>"$dir/stdin" 7>&- 8>&- &
 	target_pid[$name]=$!
-	pids+=($!)
+	pids[$!]=$!
+	disown
 	for _ in $(seq 200); do
 		if grep -qE "$pattern" "$dir/$name.log"; then return 0; fi
 		alive "${target_pid[$name]}" || break
@@ -48,13 +50,12 @@ stop() {
 		sleep 0.05
 	done
 	kill -KILL "$pid" 2>/dev/null && echo "host: $1 had to be killed"
-	wait "$pid" 2>/dev/null
-	: >"$dir/$1.log"
-	return 0
+	unset "pids[$pid]"
 }
 
-# rawdisk NAME PORT SIZE [OPTIONS-OF-DOOR [ARGUMENT…]]: serves $dir/NAME.img as iqn_of NAME, LUN 0
 iqn_of() { echo "iqn.2026-01.org.example:$1"; }
+
+# rawdisk NAME PORT SIZE [OPTIONS-OF-DOOR [ARGUMENT…]]: serves $dir/NAME.img as iqn_of NAME, LUN 0
 rawdisk() {
 	local name=$1 port=$2 size=$3 door
 	door="iscsi://127.0.0.1:$port/$(iqn_of "$name")${4:+?$4}"

@@ -14,7 +14,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/userdrive-guest.XXXXXX") || exit 2
 export USERDRIVE_RUNTIME_DIR=$work/run
 mkdir -m 700 "$work/run"
 passed=0 failed=0 skipped=0
-pids=()
+pids=() # of what runs now, each at the index of its own
 # shellcheck source=tests/guest/host.sh
 . "$here/host.sh"
 
@@ -26,7 +26,6 @@ end_processes() {
 	for pid in "${pids[@]}"; do
 		timeout 5 tail --pid="$pid" -s 0.1 -f /dev/null
 		kill -KILL "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
 	done
 	pids=() target_pid=()
 }
@@ -77,9 +76,10 @@ boot() {
 		-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= \
 		>"$dir/qemu.log" 2>&1 </dev/null &
 	qemu=$!
-	pids+=("$qemu")
+	pids[$qemu]=$qemu
 	converse "$qemu"
 	wait "$qemu"
+	unset "pids[$qemu]"
 }
 
 prepare() { # JOB
