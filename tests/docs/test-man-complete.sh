@@ -18,20 +18,21 @@ for page in "$man"/*.[1-9]; do
 	render "$page" >"$tmp/$(basename "$page")"
 done
 
-for header in winfsp.h ext.h; do
-	python3 - "$root/include/winfsp/$header" <<'PY' >>"$tmp/functions"
+for header in winfsp/winfsp.h winfsp/ext.h winspd/winspd.h winspd/ioctl.h winspd/ext.h; do
+	python3 - "$root/include/$header" <<'PY' >>"$tmp/functions"
 import re, sys
 text = re.sub(r"/\*.*?\*/", "", open(sys.argv[1]).read(), flags=re.S)
 names = set()
-for decl in re.findall(r"\b(?:FSP_API|static inline)\b([^;{]*)[;{]", text):
-    names.update(re.findall(r"\b(Fspx?[A-Z][A-Za-z0-9]*)\b(?=\s*[(,]|\s*$)", decl))
+for decl in re.findall(r"\b(?:FSP_API|SPD_API|static inline)\b([^;{]*)[;{]", text):
+    names.update(re.findall(r"\b((?:Fsp|Spd)x?[A-Z][A-Za-z0-9]*)\b(?=\s*[(,]|\s*$)", decl))
 # Those that a macro defines in pairs.
-for name in re.findall(r"^FSPX_DEFINE_SLOT_\((\w+),", text, re.M):
-    names.update(("FspxInterfaceSet" + name, "FspxInterfaceGet" + name))
+for api, name in re.findall(r"^(FSP|SPD)X_DEFINE_SLOT_\((\w+),", text, re.M):
+    prefix = api.capitalize() + "xInterface"
+    names.update((prefix + "Set" + name, prefix + "Get" + name))
 print("\n".join(sorted(names)))
 PY
 done
-[ "$(wc -l <"$tmp/functions")" -gt 100 ] || { echo "the headers could not be read"; exit 1; }
+[ "$(wc -l <"$tmp/functions")" -gt 150 ] || { echo "the headers could not be read"; exit 1; }
 while read -r function; do
 	grep -qw -- "$function" "$tmp"/*.3 || { echo "$function is in no manual page"; bad=1; }
 done <"$tmp/functions"
@@ -94,6 +95,20 @@ while read -r word; do
 	grep -qE -- "(^| )$word[,= ]" "$tmp/userdrive.7" || { echo "option $word is not in userdrive.7"; bad=1; }
 done <"$tmp/words"
 
+# Options of doors, from the lists that they check names against, and the names that are planned.
+python3 - "$root"/transport/loop/door.c "$root"/transport/iscsi/options.c <<'PY' >"$tmp/door-words"
+import re, sys
+for path in sys.argv[1:]:
+    for words in re.findall(r"known(?:_options)?\[\] = \{(.*?)NULL\}", open(path).read(), re.S):
+        print("\n".join(re.findall(r'"(\w+)"', words)))
+PY
+sed -n 's/^	{"\([a-z+-]*:\).*/\1/p' "$root/scsi/door.c" >>"$tmp/door-words"
+[ "$(wc -l <"$tmp/door-words")" -gt 12 ] || { echo "the options of doors could not be read"; exit 1; }
+while read -r word; do
+	pattern=$(printf '%s' "$word" | sed 's/+/[+]/')
+	grep -qE -- "(^|[^a-z])$pattern([^a-z]|\$)" "$tmp/userdrive-doors.7" || { echo "$word is not in userdrive-doors.7"; bad=1; }
+done <"$tmp/door-words"
+
 [ ! -e "$tmp/bad" ] || bad=1
-[ "$bad" = 0 ] && echo "ok: $(wc -l <"$tmp/functions") functions, $(wc -l <"$tmp/words") mount options, $n programs"
+[ "$bad" = 0 ] && echo "ok: $(wc -l <"$tmp/functions") functions, $(wc -l <"$tmp/words") mount options, $(wc -l <"$tmp/door-words") words of doors, $n programs"
 exit "$bad"

@@ -11,7 +11,7 @@ for page in *.[1-9]; do
 	# References between our own pages must lead somewhere.
 	for ref in $(sed -n 's/^\.Xr \([^ ]*\) \([1-9]\).*/\1.\2/p' "$page" | sort -u); do
 		case $ref in
-		Fsp* | libfsp* | userdrive* | memfs* | passthrough* | ramdisk* | rawdisk* | scsitool* | stgtest*)
+		Fsp* | Spd* | libfsp* | libspd* | userdrive* | memfs* | passthrough* | ramdisk* | rawdisk* | scsitool* | stgtest*)
 			[ -e "$ref" ] || { echo "$page: refers to $ref, which is missing"; bad=1; }
 			;;
 		esac
