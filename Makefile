@@ -13,8 +13,10 @@ DEMO_TESTS = tests/api/api-passthrough-meta tests/api/api-passthrough-names
 # What `make test-guest` needs, and one of its jobs alone: make test-guest GUEST_JOBS=chap
 GUEST_PROGRAMS = tools/userdrive examples/rawdisk/rawdisk tests/clients/memdisk
 GUEST_JOBS ?=
+# make soak: for so long at each door, of which there are three
+SOAK_SECONDS ?= 3600
 
-.PHONY: all help demo test test-guest check install uninstall clean stress
+.PHONY: all help demo test test-guest check install uninstall clean stress soak
 
 all: $(BUILD)/build.ninja
 	@ninja -C "$(BUILD)"
@@ -26,6 +28,7 @@ help:
 	@echo "make test-guest Linux in an emulated machine uses our disks over iSCSI (minutes)"
 	@echo "make check      everything: sanitizers, clang, static analysis, long suites"
 	@echo "make stress     long mount suites alone: a million operations, 10,000 mounts"
+	@echo "make soak       disks at work for SOAK_SECONDS=$(SOAK_SECONDS) at each door"
 	@echo "make install    into PREFIX=$(PREFIX), below DESTDIR= when that is given"
 	@echo "make uninstall  what make install put there"
 	@echo "make clean      removes $(BUILD)/"
@@ -61,6 +64,9 @@ check:
 
 stress: all
 	@ci/run-tests.sh "$(BUILD)" slow
+
+soak: all
+	@tests/soak/soak.sh "$(BUILD)" "$(SOAK_SECONDS)"
 
 install: all
 	@meson configure "$(BUILD)" -Dprefix="$(PREFIX)" >/dev/null
