@@ -12,7 +12,7 @@ modules="virtio_pci virtio_net virtio_rng sd_mod sg iscsi_tcp ntfs3 nls_utf8"
 programs="iscsid iscsiadm lsblk sfdisk mkfs.ext4 e2fsck mkntfs fstrim blkdiscard blockdev dd
 	sg_inq sg_vpd sg_readcap sg_modes sg_opcodes sg_luns sg_logs sg_persist sg_verify sg_unmap
 	sg_write_same sg_sync sg_compare_and_write sg_reset sg_turs sg_raw sg_start
-	sg_get_lba_status sg_dd"
+	sg_get_lba_status sg_xcopy"
 export PATH=$PATH:/usr/sbin:/sbin
 
 die() { echo "image.sh: $*" >&2; exit 1; }

@@ -76,10 +76,10 @@ boot() {
 		-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= \
 		>"$dir/qemu.log" 2>&1 </dev/null &
 	qemu=$!
-	pids[$qemu]=$qemu
+	pids[qemu]=$qemu # the index is the number
 	converse "$qemu"
 	wait "$qemu"
-	unset "pids[$qemu]"
+	unset "pids[qemu]"
 }
 
 prepare() { # JOB
@@ -149,6 +149,7 @@ command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86_64 is not 
 mkdir -p "$logs"
 "$here/image.sh" base "$cache" >"$logs/image.log" 2>&1 ||
 	skip_all "no guest could be made: $(tail -1 "$logs/image.log")"
+# shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(ls "$here/jobs")
 for job; do
 	[ -f "$here/jobs/$job" ] || { echo "run.sh: no job '$job'" >&2; exit 2; }
