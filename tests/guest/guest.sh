@@ -1,5 +1,5 @@
-# What jobs use inside the guest (busybox sh). Lines that begin with "ok: ", "FAILED: " and "skip: " are
-# counted by the host; the rest is for people.
+# What jobs use inside the guest (busybox sh). Lines that begin with "ok: ", "FAILED: " and "skip: "
+# are counted by the host; the rest is for people.
 # shellcheck shell=sh
 host=10.0.2.2 # the host's 127.0.0.1, as user-mode networking shows it
 me=iqn.2026-01.org.example:guest
@@ -45,8 +45,8 @@ all_match() {
 }
 # expect TITLE PATTERNS COMMAND…: it succeeds, and its output matches each line of PATTERNS.
 # expect_code: the same with an exit code; sg_* tells the sense by it (5: ILLEGAL REQUEST, 6: UNIT
-# ATTENTION, 7: DATA PROTECT, 9: no such command, 14: MISCOMPARE, 22: LBA OUT OF RANGE, 24: RESERVATION
-# CONFLICT).
+# ATTENTION, 7: DATA PROTECT, 9: no such command, 14: MISCOMPARE, 22: LBA OUT OF RANGE,
+# 24: RESERVATION CONFLICT).
 expect() {
 	_title=$1 _patterns=$2
 	shift 2
@@ -109,7 +109,8 @@ initiator() {
 		for _line; do echo "$_line"; done
 	} >/etc/iscsi/iscsid.conf
 	iscsid -f >/tmp/iscsid.log 2>&1 3>&- &
-	until_true 30 grep ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix || failed "iscsid does not run"
+	until_true 30 grep ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix ||
+		failed "iscsid does not run"
 }
 
 # node IQN PORT [NAME VALUE]…: a record made by hand
@@ -151,6 +152,8 @@ attached() {
 }
 # The value of a file below the disk's folder in sysfs
 sys() { cat "/sys/block/${1#/dev/}/$2" 2>/dev/null; }
+# The same disk's device for commands alone
+generic() { echo "/dev/$(ls "/sys/block/${1#/dev/}/device/scsi_generic")"; }
 drop_caches() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches

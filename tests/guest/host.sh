@@ -14,7 +14,8 @@ reply=
 say() { printf '%s=%q\n' "$1" "$2" >>"$dir/job/vars"; }
 
 free_port() {
-	python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 -c 'import socket
+print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'
 }
 
 # A process that nobody has waited for yet has ended all the same.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what guests boot: a Linux kernel of the distribution and a file system in memory.
 # usage: image.sh base DIR                     DIR/vmlinuz and DIR/base.cpio
-#        image.sh add DIR OUT FOLDER PROGRAM…  OUT: an archive of FOLDER and programs base.cpio lacks
+#        image.sh add DIR OUT FOLDER PROGRAM…  OUT: an archive of FOLDER and what base.cpio lacks
 # The kernel package is downloaded and unpacked, not installed: this machine's boot is left alone.
 # Archives are not compressed: unpacking is what is slow in an emulated machine.
 set -euo pipefail
@@ -49,7 +49,8 @@ stage_programs() { # TREE BASE PROGRAM…
 		path=$(command -v "$name") || die "there is no $name here"
 		install -D "$(readlink -f "$path")" "$tree/usr/bin/$name"
 		{ ldd "$path" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r file; do
-			[ -e "$tree$file" ] || [ -e "$base$file" ] || install -D "$file" "$tree$file"
+			[ -e "$tree$file" ] || [ -e "$base$file" ] ||
+				install -D "$file" "$tree$file"
 		done
 	done
 }
@@ -70,7 +71,8 @@ stage_modules() { # TREE KERNEL
 		*) cp "$module" "$to" ;;
 		esac
 	done
-	cp "$2/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} "$1/lib/modules/$version/"
+	cp "$2/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} \
+		"$1/lib/modules/$version/"
 	depmod -b "$1" "$version"
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real initiators: boots Linux in an emulated machine, where open-iscsi logs in to targets of ours on
-# this one, and closes with "N passed, N failed, N skipped".
+# Real initiators: boots Linux in an emulated machine, where open-iscsi logs in to targets of ours
+# on this one, and closes with "N passed, N failed, N skipped".
 # usage: tests/guest/run.sh BUILD_DIR [JOB…]     (jobs: tests/guest/jobs)
 # BUILD_DIR/guest keeps the kernel between runs, and the logs of the last one.
 set -uo pipefail
@@ -68,7 +68,8 @@ boot() {
 	mkfifo "$dir/line.in" "$dir/line.out"
 	: >"$dir/console"
 	timeout -k 5 "$limit" qemu-system-x86_64 -M q35,accel=tcg -cpu max -smp 1 -m 1024 \
-		-display none -no-reboot -nodefaults -kernel "$cache/vmlinuz" -initrd "$dir/initrd" \
+		-display none -no-reboot -nodefaults \
+		-kernel "$cache/vmlinuz" -initrd "$dir/initrd" \
 		-append "console=ttyS0 loglevel=1 panic=-1 mitigations=off nokaslr rdinit=/init" \
 		-serial "file:$dir/console" \
 		-chardev "pipe,id=line,path=$dir/line" -serial chardev:line \
