@@ -15,6 +15,10 @@
 #include "fuse3/fuse.h"
 #include "fuse3/fuse_lowlevel.h"
 #include "fuse3/cuse_lowlevel.h"
+
+/* Exported, but not in the headers at the newest level. */
+int fuse_parse_cmdline_30(struct fuse_args *args, struct fuse_cmdline_opts *opts);
+int fuse_parse_cmdline_312(struct fuse_args *args, struct fuse_cmdline_opts *opts);
 #pragma GCC visibility pop
 
 #endif

@@ -165,7 +165,7 @@ struct fuse_conn_info {
 bool fuse_set_feature_flag(struct fuse_conn_info *conn, uint64_t flag);
 /* Does not ask for it. */
 void fuse_unset_feature_flag(struct fuse_conn_info *conn, uint64_t flag);
-/* Whether it is asked for. */
+/* Whether it is offered. */
 bool fuse_get_feature_flag(struct fuse_conn_info *conn, uint64_t flag);
 /* Brings want and want_ext into agreement. 0, or -EINVAL when both were changed differently. For
  * the library and its tests. */
