@@ -1,6 +1,7 @@
 /* SpdIoctl*: handles of devices, and SCSI commands on them. */
 #include "api/winspd/device.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -240,6 +241,7 @@ execute(struct device *device, UINT32 btl, struct device_command *command)
 		error = get_path(device, btl, &path);
 		if (error)
 			break;
+		assert(path);
 		error = path->ops->execute(path, command);
 		if (error == ERROR_SUCCESS)
 			break;
@@ -284,7 +286,7 @@ static DWORD
 inquiry(HANDLE handle, UINT32 btl, PINQUIRYDATA data)
 {
 	UINT32 length = sizeof(*data);
-	UCHAR status, sense[32];
+	UCHAR status = SCSISTAT_GOOD, sense[32];
 	CDB cdb = {{0}};
 	DWORD error;
 

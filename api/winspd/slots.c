@@ -52,7 +52,7 @@ spd_slot_take(const GUID *guid, void *owner, unsigned *ret_index)
 	if (error)
 		return spd_fail(error, "this process has %d storage units, which is the most",
 				SPD_IOCTL_STORAGE_UNIT_MAX_CAPACITY);
-	return error;
+	return ERROR_SUCCESS;
 }
 
 void
