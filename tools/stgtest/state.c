@@ -31,6 +31,7 @@ struct promise {
 
 struct state {
 	const struct stgtest_params *params;
+	struct stgtest_params own; /* what params points to, once the target is known */
 	struct journal_header h;
 	struct stgtest_report report;
 	struct op *ops; /* by generation - 1 */
@@ -268,7 +269,6 @@ run(struct state *s, struct journal *j)
 {
 	const char *target = s->params->target ? s->params->target : s->h.target;
 	struct disk_options options = s->params->disk;
-	struct stgtest_params params = *s->params;
 	struct disk_error error;
 	struct disk *disk;
 	int code = STGTEST_NO_DISK;
@@ -286,8 +286,9 @@ run(struct state *s, struct journal *j)
 		fprintf(stderr, "stgtest: %s\n", error.text);
 		return STGTEST_NO_DISK;
 	}
-	params.target = target;
-	s->params = &params;
+	s->own = *s->params;
+	s->own.target = target;
+	s->params = &s->own;
 	s->unmap_zeroes = disk_geometry(disk)->unmap_zeroes;
 	if (geometry_fits(s, disk)) {
 		sweep(s, disk);
