@@ -64,8 +64,9 @@ NODISCARD NTSTATUS sd_inherit(const void *parent, const void *creator, bool is_d
 /*
  * SDDL (MS-DTYP 2.5.1). Parse errors: STATUS_INVALID_SECURITY_DESCR, or STATUS_NONE_MAPPED for an
  * alias that only a Windows machine or domain can resolve (LA, DA …); *ret_bad (may be NULL) is
- * the offset of the offending character. Entries that have no text here (object, conditional)
- * make formatting fail with STATUS_INVALID_ACL.
+ * the offset of the offending character. Object entries (OA, OD, OU, OL with their GUIDs) are
+ * carried; entries that have no text here (conditional: XA, XD, XU, ZA; resource attributes) make
+ * formatting fail with STATUS_INVALID_ACL.
  */
 NODISCARD NTSTATUS sddl_parse(const char *text, void **ret_sd, size_t *ret_size, size_t *ret_bad);
 NODISCARD NTSTATUS sddl_format(const void *sd, uint32_t info, char **ret_text);

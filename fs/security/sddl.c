@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text/escape.h"
 #include "fs/security/sd_priv.h"
 #include "fs/security/sid_priv.h"
 #include "nt/file.h"
@@ -14,7 +15,30 @@ struct sddl_word {
 	uint32_t value;
 };
 
-static const struct sddl_word ace_types[] = {{"AU", SYSTEM_AUDIT_ACE_TYPE},
+/*
+ * Object entries (MS-DTYP 2.4.4.3): header, mask, these flags, the GUIDs that they announce, SID.
+ * They are for directory services; here they are kept, read and written, and grant or deny nothing.
+ */
+enum {
+	ACE_OBJECT_FIRST = 5,
+	ACE_OBJECT_LAST = 8,
+	HAS_OBJECT_TYPE = 1,
+	HAS_INHERITED_TYPE = 2,
+	GUID_SIZE = 16,
+	OBJECT_ACE_MAX = 12 + 2 * GUID_SIZE + (int)sizeof(struct sid)
+};
+
+static bool
+is_object_type(uint8_t type)
+{
+	return type >= ACE_OBJECT_FIRST && type <= ACE_OBJECT_LAST;
+}
+
+static const struct sddl_word ace_types[] = {{"OA", ACE_OBJECT_FIRST},
+					     {"OD", ACE_OBJECT_FIRST + 1},
+					     {"OU", ACE_OBJECT_FIRST + 2},
+					     {"OL", ACE_OBJECT_LAST},
+					     {"AU", SYSTEM_AUDIT_ACE_TYPE},
 					     {"AL", 3},
 					     {"ML", 0x11},
 					     {"A", ACCESS_ALLOWED_ACE_TYPE},
@@ -163,12 +187,61 @@ read_rights(struct reader *r, uint32_t *ret)
 	return true;
 }
 
-/* (type;flags;rights;;;sid): the two empty fields are GUIDs of object entries. */
+/* An entry as text has it. */
+struct text_ace {
+	struct sd_ace ace;
+	uint32_t present; /* HAS_… */
+	uint8_t guids[2][GUID_SIZE]; /* as on the wire; the one that is inherited second */
+};
+
 static bool
-read_ace(struct reader *r, struct sd_ace *ret_ace)
+read_hex_byte(struct reader *r, uint8_t *ret)
+{
+	int high = hex_digit_value(r->p[0]);
+	int low = high < 0 ? -1 : hex_digit_value(r->p[1]);
+
+	if (low < 0)
+		return fail(r);
+	*ret = (uint8_t)(high << 4 | low);
+	r->p += 2;
+	return true;
+}
+
+/* Where each byte of the text stands on the wire: the first three numbers are little-endian. */
+static const uint8_t guid_order[GUID_SIZE] = {3, 2,  1,  0,  5,  4,  7,  6,
+					      8, 9, 10, 11, 12, 13, 14, 15};
+static const uint32_t guid_hyphens = 1 << 4 | 1 << 6 | 1 << 8 | 1 << 10; /* before these bytes */
+
+/* Nothing, or a GUID where the entry may have one. */
+static bool
+read_guid(struct reader *r, struct text_ace *a, unsigned index)
+{
+	skip_space(r);
+	if (*r->p == ';')
+		return true;
+	if (!is_object_type(a->ace.type))
+		return fail(r);
+	for (unsigned i = 0; i < GUID_SIZE; i++) {
+		if (guid_hyphens >> i & 1) {
+			if (*r->p != '-')
+				return fail(r);
+			r->p++;
+		}
+		if (!read_hex_byte(r, &a->guids[index][guid_order[i]]))
+			return false;
+	}
+	a->present |= 1u << index;
+	return true;
+}
+
+/* (type;flags;rights;guid;guid;sid): only object entries have GUIDs. */
+static bool
+read_ace(struct reader *r, struct text_ace *ret_ace)
 {
 	const struct sddl_word *type;
+	struct sd_ace *ace = &ret_ace->ace;
 
+	ret_ace->present = 0;
 	if (!expect(r, '('))
 		return false;
 	skip_space(r);
@@ -176,19 +249,42 @@ read_ace(struct reader *r, struct sd_ace *ret_ace)
 	if (!type)
 		return fail(r);
 	r->p += strlen(type->text);
-	ret_ace->type = (uint8_t)type->value;
+	ace->type = (uint8_t)type->value;
 	if (!expect(r, ';'))
 		return false;
-	ret_ace->flags = (uint8_t)read_words(r, ace_flags, ARRAY_SIZE(ace_flags));
-	return expect(r, ';') && read_rights(r, &ret_ace->mask) && expect(r, ';') &&
-	       expect(r, ';') && expect(r, ';') && read_sid(r, &ret_ace->sid) &&
-	       expect(r, ')');
+	ace->flags = (uint8_t)read_words(r, ace_flags, ARRAY_SIZE(ace_flags));
+	return expect(r, ';') && read_rights(r, &ace->mask) && expect(r, ';') &&
+	       read_guid(r, ret_ace, 0) && expect(r, ';') && read_guid(r, ret_ace, 1) &&
+	       expect(r, ';') && read_sid(r, &ace->sid) && expect(r, ')');
+}
+
+static void
+add_object_ace(struct acl_buf *buf, const struct text_ace *a)
+{
+	uint8_t bytes[OBJECT_ACE_MAX];
+	size_t n = 12, sid_len = sid_size(&a->ace.sid);
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!(a->present >> i & 1))
+			continue;
+		memcpy(bytes + n, a->guids[i], GUID_SIZE);
+		n += GUID_SIZE;
+	}
+	memcpy(bytes + n, &a->ace.sid, sid_len);
+	n += sid_len;
+	bytes[0] = a->ace.type;
+	bytes[1] = a->ace.flags;
+	wire_put_u16(bytes + 2, (uint16_t)n);
+	wire_put_u32(bytes + 4, a->ace.mask);
+	wire_put_u32(bytes + 8, a->present);
+	acl_buf_add_ref(buf, &(struct ace_ref){.bytes = bytes, .size = (uint16_t)n},
+			a->ace.flags, 0, NULL);
 }
 
 static bool
 read_acl(struct reader *r, struct acl_buf *buf, uint32_t *ret_control, bool *ret_null)
 {
-	struct sd_ace ace;
+	struct text_ace a;
 
 	*ret_null = false;
 	*ret_control = read_words(r, acl_controls, ARRAY_SIZE(acl_controls));
@@ -198,9 +294,12 @@ read_acl(struct reader *r, struct acl_buf *buf, uint32_t *ret_control, bool *ret
 		return true;
 	}
 	for (skip_space(r); *r->p == '('; skip_space(r)) {
-		if (!read_ace(r, &ace))
+		if (!read_ace(r, &a))
 			return false;
-		acl_buf_add(buf, &ace);
+		if (is_object_type(a.ace.type))
+			add_object_ace(buf, &a);
+		else
+			acl_buf_add(buf, &a.ace);
 		if (!NT_SUCCESS(buf->st)) {
 			r->st = buf->st;
 			return false;
@@ -321,28 +420,73 @@ write_rights(FILE *out, uint8_t type, uint32_t mask)
 		fprintf(out, "0x%x", mask);
 }
 
+static void
+write_guid(FILE *out, const uint8_t *guid)
+{
+	for (unsigned i = 0; i < GUID_SIZE; i++)
+		fprintf(out, "%s%02x", guid_hyphens >> i & 1 ? "-" : "", guid[guid_order[i]]);
+}
+
+/* "guid;guid;sid" of an object entry, whose inside nobody has checked so far. */
+static NTSTATUS
+write_object(FILE *out, const struct ace_ref *ace)
+{
+	uint32_t present = ace->size >= 12 ? wire_u32(ace->bytes + 8) : UINT32_MAX;
+	struct sid sid;
+	size_t n = 12;
+
+	if (present & ~(uint32_t)(HAS_OBJECT_TYPE | HAS_INHERITED_TYPE))
+		return STATUS_INVALID_ACL;
+	for (unsigned i = 0; i < 2; i++) {
+		if (present >> i & 1) {
+			if (ace->size < n + GUID_SIZE)
+				return STATUS_INVALID_ACL;
+			write_guid(out, ace->bytes + n);
+			n += GUID_SIZE;
+		}
+		fputc(';', out);
+	}
+	if (sid_decode(ace->bytes + n, ace->size - n, &sid) != ace->size - n)
+		return STATUS_INVALID_ACL;
+	write_sid(out, ace->bytes + n);
+	return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+write_ace(FILE *out, const struct ace_ref *ace)
+{
+	const struct sddl_word *type = word_of(ace->type, ace_types, ARRAY_SIZE(ace_types));
+	bool is_object = is_object_type(ace->type);
+	NTSTATUS st = STATUS_SUCCESS;
+
+	if (!type || (is_object && ace->size < 12))
+		return STATUS_INVALID_ACL;
+	assert(is_object || ace->sid); /* every other type in ace_types has one */
+	fprintf(out, "(%s;", type->text);
+	write_words(out, ace->flags & 0xdf, ace_flags, ARRAY_SIZE(ace_flags));
+	fputc(';', out);
+	write_rights(out, ace->type, is_object ? wire_u32(ace->bytes + 4) : ace->mask);
+	fputc(';', out);
+	if (is_object) {
+		st = write_object(out, ace);
+	} else {
+		fputs(";;", out);
+		write_sid(out, ace->sid);
+	}
+	fputc(')', out);
+	return st;
+}
+
 static NTSTATUS
 write_acl(FILE *out, struct sd_bytes acl)
 {
 	struct acl_walk w = acl_walk_begin(acl.bytes);
+	NTSTATUS st = STATUS_SUCCESS;
 	struct ace_ref ace;
 
-	while (acl_walk_next(&w, &ace)) {
-		const struct sddl_word *type =
-			word_of(ace.type, ace_types, ARRAY_SIZE(ace_types));
-
-		if (!type)
-			return STATUS_INVALID_ACL;
-		assert(ace.sid); /* every type in ace_types has one */
-		fprintf(out, "(%s;", type->text);
-		write_words(out, ace.flags & 0xdf, ace_flags, ARRAY_SIZE(ace_flags));
-		fputc(';', out);
-		write_rights(out, ace.type, ace.mask);
-		fputs(";;;", out);
-		write_sid(out, ace.sid);
-		fputc(')', out);
-	}
-	return STATUS_SUCCESS;
+	while (NT_SUCCESS(st) && acl_walk_next(&w, &ace))
+		st = write_ace(out, &ace);
+	return st;
 }
 
 static NTSTATUS

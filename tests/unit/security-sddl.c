@@ -24,6 +24,11 @@ test_round_trips(void **state)
 		"D:(A;;FR;;;WD)(A;;FW;;;WD)(A;;FX;;;WD)(A;;0x120088;;;WD)",
 		"O:BAG:SYD:(A;;FA;;;BA)S:P(AU;SAFA;FA;;;WD)(ML;;NWNX;;;HI)",
 		"S:NO_ACCESS_CONTROL",
+		"D:(OA;CI;RPWP;;;WD)",
+		"D:(OA;;CR;00299570-246d-11d0-a768-00aa006e0529;;WD)",
+		"D:(OD;;WP;;bf967a86-0de6-11d0-a285-00aa003049e2;S-1-22-1-0)(A;;FA;;;WD)",
+		"S:(OU;SA;WP;00299570-246d-11d0-a768-00aa006e0529;"
+		"bf967a86-0de6-11d0-a285-00aa003049e2;BA)",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -56,6 +61,13 @@ test_errors_name_their_place(void **state)
 		{"O:ZZ", 2, STATUS_INVALID_SECURITY_DESCR},
 		{"O:SYO:SY", 6, STATUS_INVALID_SECURITY_DESCR},
 		{"D:D:", 4, STATUS_INVALID_SECURITY_DESCR},
+		{"D:(A;;FA;00299570-246d-11d0-a768-00aa006e0529;;WD)", 9,
+		 STATUS_INVALID_SECURITY_DESCR}, /* not an object entry */
+		{"D:(OA;;FA;00299570-246d-11d0-a768-00aa006e052;;WD)", 44,
+		 STATUS_INVALID_SECURITY_DESCR},
+		{"D:(OA;;FA;00299570246d-11d0-a768-00aa006e0529;;WD)", 18,
+		 STATUS_INVALID_SECURITY_DESCR},
+		{"D:(XA;;FA;;;WD;(1))", 3, STATUS_INVALID_SECURITY_DESCR}, /* conditional */
 		{"O:LA", 2, STATUS_NONE_MAPPED},
 		{"D:(A;;FA;;;DA)", 11, STATUS_NONE_MAPPED},
 		{"D:(Q;;FA;;;WD)", 3, STATUS_INVALID_SECURITY_DESCR},
@@ -104,6 +116,31 @@ test_only_asked_parts_are_written(void **state)
 }
 
 /* AclSize has 16 bits: the text of more entries is refused, that of fewer is not. */
+/* The bytes of a GUID, and an object entry that lies about its inside. */
+static void
+test_object_entries_on_the_wire(void **state)
+{
+	const char *text = "D:(OA;;CR;00299570-246d-11d0-a768-00aa006e0529;;WD)";
+	static const uint8_t guid[] = {0x70, 0x95, 0x29, 0x00, 0x6d, 0x24, 0xd0, 0x11,
+				       0xa7, 0x68, 0x00, 0xaa, 0x00, 0x6e, 0x05, 0x29};
+	uint8_t *sd = sd_of(text), *ace;
+	char *again = NULL;
+
+	/* header, ACL of revision 4, then the entry */
+	assert_int_equal(sd[20], 4);
+	ace = sd + 28;
+	assert_int_equal(ace[0], 5);
+	assert_int_equal(ace[8], 1);
+	assert_memory_equal(ace + 12, guid, sizeof(guid));
+	ace[8] = 3; /* a second GUID where the SID is */
+	assert_int_equal(sddl_format(sd, SD_DACL, &again), STATUS_INVALID_ACL);
+	ace[8] = 4;
+	assert_int_equal(sddl_format(sd, SD_DACL, &again), STATUS_INVALID_ACL);
+	ace[8] = 0; /* the GUID is no SID */
+	assert_int_equal(sddl_format(sd, SD_DACL, &again), STATUS_INVALID_ACL);
+	free(sd);
+}
+
 static void
 test_too_many_entries(void **state)
 {
@@ -137,6 +174,7 @@ main(void)
 		cmocka_unit_test(test_other_spellings),
 		cmocka_unit_test(test_errors_name_their_place),
 		cmocka_unit_test(test_only_asked_parts_are_written),
+		cmocka_unit_test(test_object_entries_on_the_wire),
 		cmocka_unit_test(test_too_many_entries),
 	};
 
