@@ -14,6 +14,7 @@ struct event {
 	uint64_t offset; /* SIZE: the new one; SYNC_END: the event of its beginning */
 	size_t n;
 	uint8_t *bytes; /* CHANGE; NULL: zeroes */
+	bool forgotten; /* by a sync that failed */
 };
 
 struct file {
@@ -31,6 +32,7 @@ static struct {
 	int n_files;
 	struct event *events;
 	size_t n_events, cap;
+	unsigned fails[CRASHLOG_N_CALLS]; /* calls until then; 0: never */
 	bool is_ready;
 } g;
 
@@ -105,6 +107,21 @@ crashlog_find(const char *suffix)
 	return fd;
 }
 
+void
+crashlog_fail(enum crashlog_call call, unsigned nth)
+{
+	mutex_lock(&g.lock);
+	g.fails[call] = nth;
+	mutex_unlock(&g.lock);
+}
+
+/* True: this is the one. */
+static bool
+fails_locked(enum crashlog_call call)
+{
+	return g.fails[call] && --g.fails[call] == 0;
+}
+
 static struct file *
 file_of(int fd)
 {
@@ -169,6 +186,13 @@ log_pwrite(int fd, const void *buffer, size_t n, uint64_t offset)
 		return -ENOSPC;
 	n = MIN(n, g.limit - offset);
 	mutex_lock(&g.lock);
+	if (fails_locked(CRASHLOG_PWRITE)) {
+		mutex_unlock(&g.lock);
+		return -EIO;
+	}
+	/* The next one fails: this one does half of its sectors. */
+	if (g.fails[CRASHLOG_PWRITE] == 1 && n >= 2 * CRASHLOG_SECTOR)
+		n = n / CRASHLOG_SECTOR / 2 * CRASHLOG_SECTOR;
 	memcpy(f->bytes + offset, buffer, n);
 	f->size = MAX(f->size, offset + n);
 	note_locked((struct event){.kind = CHANGE, .file = fd, .offset = offset, .n = n}, buffer);
@@ -176,11 +200,34 @@ log_pwrite(int fd, const void *buffer, size_t n, uint64_t offset)
 	return (ssize_t)n;
 }
 
+static bool
+is_safe_locked(size_t event)
+{
+	for (size_t i = event + 1; i < g.n_events; i++)
+		if (g.events[i].kind == SYNC_END && g.events[i].file == g.events[event].file &&
+		    g.events[i].offset > event)
+			return true;
+	return false;
+}
+
+static void
+forget_locked(int fd)
+{
+	for (size_t i = 0; i < g.n_events; i++)
+		if (g.events[i].file == fd && !is_safe_locked(i))
+			g.events[i].forgotten = true;
+}
+
 /* What is written while it runs is not promised by it. */
 static int
 log_fdatasync(int fd)
 {
 	mutex_lock(&g.lock);
+	if (fails_locked(CRASHLOG_FDATASYNC)) {
+		forget_locked(fd);
+		mutex_unlock(&g.lock);
+		return -EIO;
+	}
 	size_t begin = note_locked((struct event){.kind = SYNC_BEGIN, .file = fd}, NULL);
 	mutex_unlock(&g.lock);
 	mutex_lock(&g.lock);
@@ -197,6 +244,10 @@ log_fallocate(int fd, int mode, uint64_t offset, uint64_t n)
 
 	(void)mode;
 	mutex_lock(&g.lock);
+	if (fails_locked(CRASHLOG_FALLOCATE)) {
+		mutex_unlock(&g.lock);
+		return -EIO;
+	}
 	if (offset < f->size) {
 		n = MIN(n, f->size - offset);
 		memset(f->bytes + offset, 0, n);
@@ -367,7 +418,7 @@ advance(struct crash *c)
 			safe = MAX(safe, (size_t)e->offset);
 	}
 	for (; c->n_safe < safe; c->n_safe++)
-		if (g.events[c->n_safe].file == c->fd)
+		if (g.events[c->n_safe].file == c->fd && !g.events[c->n_safe].forgotten)
 			apply_whole(&g.events[c->n_safe], c->safe, &c->safe_size);
 }
 

@@ -25,6 +25,14 @@ size_t crashlog_now(void);
 /* The descriptor of a file by the end of its name, -1: nobody has opened it. */
 int crashlog_find(const char *suffix);
 
+/*
+ * The nth call of a kind from now on fails with EIO; 0: none does. A write of which half was done comes
+ * before one that fails. As on Linux, a sync that fails forgets what it should have brought to the
+ * medium: no later one brings it, and all of them are good.
+ */
+enum crashlog_call { CRASHLOG_PWRITE, CRASHLOG_FDATASYNC, CRASHLOG_FALLOCATE, CRASHLOG_N_CALLS };
+void crashlog_fail(enum crashlog_call call, unsigned nth);
+
 /* How much of what was not synced a crash leaves. */
 enum crashlog_luck { CRASHLOG_NOTHING, CRASHLOG_EVERYTHING, CRASHLOG_HALF, CRASHLOG_LITTLE };
 

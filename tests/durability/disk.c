@@ -22,6 +22,7 @@ const char *const fault_names[FAULT_COUNT] = {
 	[FAULT_SYNC_FIRST] = "syncs before it writes",
 	[FAULT_MISPLACES] = "misplaces",
 	[FAULT_LATE_HOLES] = "answers before it makes holes",
+	[FAULT_FORGETS_LOSS] = "forgets that writes were lost",
 };
 
 /* ---------------------------------------------------------------- faults of the calls */
@@ -167,6 +168,13 @@ write_after_sync(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n, BOO
 	return good.Write(unit, buffer, lba, n, FALSE, status);
 }
 
+static BOOLEAN
+forgetful_flush(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 n, SPD_STORAGE_UNIT_STATUS *status)
+{
+	atomic_store(&rd_of(unit)->lost_writes, false);
+	return good.Flush(unit, lba, n, status);
+}
+
 static void
 choose_operations(struct rd *rd, const struct dur_params *p)
 {
@@ -179,6 +187,8 @@ choose_operations(struct rd *rd, const struct dur_params *p)
 	}
 	if (p->fault == FAULT_SYNC_FIRST)
 		interface->Write = write_after_sync;
+	if (p->fault == FAULT_FORGETS_LOSS)
+		interface->Flush = forgetful_flush;
 }
 
 /* ---------------------------------------------------------------- the unit */

@@ -17,6 +17,7 @@ enum fault {
 	FAULT_SYNC_FIRST,    /* force-unit-access syncs before it writes */
 	FAULT_MISPLACES,     /* now and then a write goes one sector too far */
 	FAULT_LATE_HOLES,    /* unmap is answered before fallocate is called */
+	FAULT_FORGETS_LOSS,  /* a flush is good after one that failed, as the system's is */
 	FAULT_COUNT
 };
 extern const char *const fault_names[FAULT_COUNT];

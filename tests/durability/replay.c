@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "base/log.h"
 #include "tests/durability/disk.h"
 
 enum { N_BLOCKS = 40, RUN_MAX = 5, N_REQUESTS = 260, N_SEEDS = 4, N_THREADS = 4 };
@@ -25,6 +26,7 @@ struct load {
 	uint64_t first, n_blocks; /* blocks of its own */
 	unsigned n_requests;
 	unsigned n_wrong; /* answers */
+	bool may_fail;	  /* what fails is no promise */
 	bool may_compare;
 };
 
@@ -92,7 +94,10 @@ one_request(struct load *l)
 	r = oracle_issue(l->oracle, &drawn);
 	oracle_fill(l->oracle, r, fresh);
 	if (!l->way->run(l->disk, r, data)) {
-		if (l->n_wrong++ == 0)
+		l->n_wrong++;
+		if (l->may_fail)
+			return;
+		if (l->n_wrong == 1)
 			print_message("%s: request %u of kind %d failed\n", l->way->name, r->number,
 				      (int)r->kind);
 	}
@@ -229,7 +234,7 @@ a_disk_that_breaks_its_word_is_caught(void **state)
 	char text[256] = "";
 
 	for (size_t w = 0; w < n_ways; w++)
-		for (int fault = FAULT_NONE + 1; fault < FAULT_COUNT; fault++) {
+		for (int fault = FAULT_NONE + 1; fault < FAULT_FORGETS_LOSS; fault++) {
 			struct dur_params p = {.block_length = 512, .n_blocks = N_BLOCKS,
 					       .fault = (enum fault)fault};
 
@@ -239,16 +244,86 @@ a_disk_that_breaks_its_word_is_caught(void **state)
 		}
 }
 
+/* ---------------------------------------------------------------- calls that fail */
+
+/* The nth call of that kind fails. What was answered good is there all the same. */
+static unsigned
+run_with_failure(const struct way *way, enum fault fault, enum crashlog_call call, unsigned nth,
+		 unsigned *ret_n_failed, char *text, size_t cap)
+{
+	const struct dur_params p = {.block_length = 512, .n_blocks = N_BLOCKS, .fault = fault};
+	struct oracle oracle;
+	struct dur_disk disk;
+
+	dur_disk_open(&disk, &p);
+	oracle_init(&oracle, N_REQUESTS, p.block_length, p.n_blocks);
+	assert_int_equal(way->open(&disk), 0);
+	size_t first = crashlog_now();
+	crashlog_fail(call, nth);
+	/* Who cannot know what a block holds cannot compare. */
+	struct load load = {.disk = &disk, .way = way, .oracle = &oracle, .may_fail = true,
+			    .random = nth * 0x9E3779B97F4A7C15u + call, .n_blocks = N_BLOCKS,
+			    .n_requests = 120};
+	run_load(&load);
+	unsigned n_lost = count_lost(&disk, &oracle, first, nth, text, cap);
+	*ret_n_failed = load.n_wrong;
+	way->close(&disk);
+	dur_disk_close(&disk);
+	oracle_fini(&oracle);
+	return n_lost;
+}
+
+static void
+what_fails_is_not_promised(void **state)
+{
+	static const unsigned nths[] = {1, 2, 4, 7};
+	unsigned n_failed;
+	char text[256] = "";
+
+	for (size_t w = 0; w < n_ways; w++)
+		for (int call = 0; call < CRASHLOG_N_CALLS; call++)
+			for (size_t i = 0; i < ARRAY_SIZE(nths); i++) {
+				unsigned n = run_with_failure(&ways[w], FAULT_NONE,
+							      (enum crashlog_call)call, nths[i],
+							      &n_failed, text, sizeof(text));
+				if (n)
+					fail_msg("%s, call %d, %u: %u sectors were lost; %s",
+						 ways[w].name, call, nths[i], n, text);
+				assert_int_not_equal(n_failed, 0);
+			}
+}
+
+/* The system is, so the disk must not be. */
+static void
+a_disk_that_forgets_is_caught(void **state)
+{
+	unsigned n_failed;
+
+	for (size_t w = 0; w < n_ways; w++) {
+		unsigned n_lost = 0;
+
+		/* One that fails when there is nothing to be brought to the medium loses nothing. */
+		for (unsigned nth = 1; nth <= 8; nth++)
+			n_lost += run_with_failure(&ways[w], FAULT_FORGETS_LOSS, CRASHLOG_FDATASYNC,
+						   nth, &n_failed, NULL, 0);
+		assert_int_not_equal(n_lost, 0);
+	}
+}
+
 /* With arguments: N_REQUESTS N_SEEDS. */
 int
 main(int argc, char **argv)
 {
+	/* Failures that are asked for need no line each. */
+	log_set_level(LOG_LEVEL_ERROR);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_promised_survives),
 		cmocka_unit_test(also_blocks_of_many_sectors),
 		cmocka_unit_test(also_from_many_threads),
 		cmocka_unit_test(without_a_cache_every_answer_is_a_promise),
 		cmocka_unit_test(a_disk_that_breaks_its_word_is_caught),
+		cmocka_unit_test(what_fails_is_not_promised),
+		cmocka_unit_test(a_disk_that_forgets_is_caught),
 	};
 
 	if (argc > 2) {

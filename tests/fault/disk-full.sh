@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2317
+#
 # Breaks when a full file system under an image costs more than the writes that do not fit: other data,
 # the disk itself, or, once there is room again, the writes after that.
 #
@@ -12,7 +14,6 @@ if [ "${FULL_INSIDE:-}" != yes ]; then
 	echo "skip: this user may not mount anything, not even in a namespace"
 	exit 77
 fi
-# shellcheck disable=SC2317
 # shellcheck source-path=SCRIPTDIR source=../tools/lib.sh
 . "$(dirname "$0")/../tools/lib.sh"
 disk() { timeout 60 python3 "$top/tests/tools/disk.py" full "$@" >"$work/disk.out" 2>&1; }
