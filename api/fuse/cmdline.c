@@ -86,7 +86,7 @@ fapi_default_subtype(const char *program, struct fuse_args *args)
 		fuse_log(FUSE_LOG_ERR, "fuse: memory allocation failed\n");
 		return -1;
 	}
-	res = fuse_opt_insert_arg(args, 1, option);
+	res = fuse_opt_add_arg(args, option);
 	free(option);
 	return res;
 }
