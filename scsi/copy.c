@@ -6,6 +6,7 @@
  *	process    segment by segment: COPY ABORTED, with the segment's number
  *	keep       how it went, by nexus and list identifier, until asked for or pushed out
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "scsi/block_priv.h"
@@ -509,6 +510,7 @@ extended_copy_with(struct scsi_task *task, struct copy_list *list)
 		res = result_begin(task, list, &r);
 	if (!scsi_ok(res))
 		return res;
+	assert(r);
 	res = run_segments(task, list, r);
 	result_end(task, r, res);
 	return res;
@@ -560,7 +562,7 @@ static struct scsi_result
 copy_status_run(struct scsi_task *task)
 {
 	uint8_t reply[12] = {0, 0, 0, sizeof(reply) - 4};
-	struct copy_result r;
+	struct copy_result r = {0};
 	struct scsi_result res = result_get(task, &r);
 
 	if (!scsi_ok(res))
@@ -577,7 +579,7 @@ static struct scsi_result
 failed_segment_run(struct scsi_task *task)
 {
 	uint8_t reply[SENSE_AT + SCSI_SENSE_SIZE_MAX] = {0};
-	struct copy_result r;
+	struct copy_result r = {0};
 	struct scsi_result res = result_get(task, &r);
 	size_t n_sense, size = 4;
 
