@@ -73,7 +73,7 @@ open_file(const char *path, const char *mode, struct journal **ret_journal)
 		return -ENOMEM;
 	j->file = fopen(path, mode);
 	if (!j->file) {
-		err = -errno;
+		err = errno ? -errno : -EIO;
 		free(j);
 		return err;
 	}
