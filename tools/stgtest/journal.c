@@ -73,9 +73,9 @@ open_file(const char *path, const char *mode, struct journal **ret_journal)
 		return -ENOMEM;
 	j->file = fopen(path, mode);
 	if (!j->file) {
-		err = errno ? -errno : -EIO;
+		err = errno;
 		free(j);
-		return err;
+		return err > 0 ? -err : -EIO;
 	}
 	*ret_journal = j;
 	return 0;
