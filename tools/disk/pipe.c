@@ -65,7 +65,8 @@ next_piece(struct pipe_disk *p, const void **ret_bytes)
 		return p->n_head - p->n_sent;
 	}
 	in_data = p->n_sent - p->n_head;
-	*ret_bytes = (const char *)p->out_data + in_data;
+	/* No arithmetic on data that is not there. */
+	*ret_bytes = in_data ? (const char *)p->out_data + in_data : p->out_data;
 	return p->n_out_data - in_data;
 }
 

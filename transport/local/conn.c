@@ -35,7 +35,9 @@ send_some(int fd, struct local_message *m, int flags)
 		size_t in_head = MIN(m->n_sent, m->n_head), in_data = m->n_sent - in_head;
 		struct iovec iov[2] = {
 			{m->head + in_head, m->n_head - in_head},
-			{(char *)(uintptr_t)m->data + in_data, m->n_data - in_data}};
+			/* No arithmetic on data that is not there. */
+			{in_data ? (char *)(uintptr_t)m->data + in_data : (void *)(uintptr_t)m->data,
+			 m->n_data - in_data}};
 		struct msghdr msg = {.msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov)};
 		ssize_t n = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 
