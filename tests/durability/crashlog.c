@@ -157,8 +157,10 @@ static int
 log_status(int fd, struct storage_status *ret)
 {
 	mutex_lock(&g.lock);
-	*ret = (struct storage_status){.size = file_of(fd)->size, .is_file = true,
-				       .inode = (uint64_t)fd, .direct_align = 512,
+	*ret = (struct storage_status){.size = file_of(fd)->size,
+				       .is_file = true,
+				       .inode = (uint64_t)fd,
+				       .direct_align = 512,
 				       .direct_memory_align = 512};
 	mutex_unlock(&g.lock);
 	return 0;
@@ -195,7 +197,8 @@ log_pwrite(int fd, const void *buffer, size_t n, uint64_t offset)
 		n = n / CRASHLOG_SECTOR / 2 * CRASHLOG_SECTOR;
 	memcpy(f->bytes + offset, buffer, n);
 	f->size = MAX(f->size, offset + n);
-	note_locked((struct event){.kind = CHANGE, .file = fd, .offset = offset, .n = n}, buffer);
+	note_locked((struct event){.kind = CHANGE, .file = fd, .offset = offset, .n = n},
+		    buffer);
 	mutex_unlock(&g.lock);
 	return (ssize_t)n;
 }
@@ -204,7 +207,8 @@ static bool
 is_safe_locked(size_t event)
 {
 	for (size_t i = event + 1; i < g.n_events; i++)
-		if (g.events[i].kind == SYNC_END && g.events[i].file == g.events[event].file &&
+		if (g.events[i].kind == SYNC_END &&
+		    g.events[i].file == g.events[event].file &&
 		    g.events[i].offset > event)
 			return true;
 	return false;
@@ -251,8 +255,10 @@ log_fallocate(int fd, int mode, uint64_t offset, uint64_t n)
 	if (offset < f->size) {
 		n = MIN(n, f->size - offset);
 		memset(f->bytes + offset, 0, n);
-		note_locked((struct event){.kind = CHANGE, .file = fd, .offset = offset, .n = n},
-			    NULL);
+		note_locked(
+			(struct event){
+				.kind = CHANGE, .file = fd, .offset = offset, .n = n},
+			NULL);
 	}
 	mutex_unlock(&g.lock);
 	return 0;
@@ -425,8 +431,11 @@ advance(struct crash *c)
 void
 crash_begin(struct crash *c, int fd, size_t moment, uint64_t seed)
 {
-	*c = (struct crash){.fd = fd, .seed = seed ? seed : 1, .limit = g.limit,
-			    .image = calloc(1, g.limit), .safe = calloc(1, g.limit)};
+	*c = (struct crash){.fd = fd,
+			    .seed = seed ? seed : 1,
+			    .limit = g.limit,
+			    .image = calloc(1, g.limit),
+			    .safe = calloc(1, g.limit)};
 	if (!c->image || !c->safe)
 		abort();
 	for (; c->moment < moment; c->moment++)

@@ -139,29 +139,30 @@ choose_ops(enum fault fault)
 		ops.fallocate = late_fallocate;
 }
 
-/* ---------------------------------------------------------------- faults of the operations */
+/* ---------------------------------------------------------------- faults of the
+ * operations */
 
 static SPD_STORAGE_UNIT_INTERFACE good;
 
 static BOOLEAN
-write_without_fua(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n, BOOLEAN flush,
-		  SPD_STORAGE_UNIT_STATUS *status)
+write_without_fua(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n,
+		  BOOLEAN flush, SPD_STORAGE_UNIT_STATUS *status)
 {
 	(void)flush;
 	return good.Write(unit, buffer, lba, n, FALSE, status);
 }
 
 static BOOLEAN
-zeroes_without_fua(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 n, BOOLEAN may_unmap, BOOLEAN flush,
-		   SPD_STORAGE_UNIT_STATUS *status)
+zeroes_without_fua(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 n, BOOLEAN may_unmap,
+		   BOOLEAN flush, SPD_STORAGE_UNIT_STATUS *status)
 {
 	(void)flush;
 	return SpdxInterfaceGetWriteZeroes(&good)(unit, lba, n, may_unmap, FALSE, status);
 }
 
 static BOOLEAN
-write_after_sync(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n, BOOLEAN flush,
-		 SPD_STORAGE_UNIT_STATUS *status)
+write_after_sync(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n,
+		 BOOLEAN flush, SPD_STORAGE_UNIT_STATUS *status)
 {
 	if (flush)
 		good.Flush(unit, lba, n, status);
@@ -169,7 +170,8 @@ write_after_sync(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n, BOO
 }
 
 static BOOLEAN
-forgetful_flush(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 n, SPD_STORAGE_UNIT_STATUS *status)
+forgetful_flush(SPD_STORAGE_UNIT *unit, UINT64 lba, UINT32 n,
+		SPD_STORAGE_UNIT_STATUS *status)
 {
 	atomic_store(&rd_of(unit)->lost_writes, false);
 	return good.Flush(unit, lba, n, status);

@@ -1,6 +1,6 @@
 /*
- * rawdisk's unit on files of crashlog, with its local door open, and the ways by which requests come to
- * it. A fault makes of it a disk that does not keep its word.
+ * rawdisk's unit on files of crashlog, with its local door open, and the ways by which
+ * requests come to it. A fault makes of it a disk that does not keep its word.
  */
 #ifndef USERDRIVE_TESTS_DURABILITY_DISK_H
 #define USERDRIVE_TESTS_DURABILITY_DISK_H
@@ -17,7 +17,8 @@ enum fault {
 	FAULT_SYNC_FIRST,    /* force-unit-access syncs before it writes */
 	FAULT_MISPLACES,     /* now and then a write goes one sector too far */
 	FAULT_LATE_HOLES,    /* unmap is answered before fallocate is called */
-	FAULT_FORGETS_LOSS,  /* a flush is good after one that failed, as the system's is */
+	FAULT_FORGETS_LOSS,  /* a flush is good after one that failed, as the system's is
+			      */
 	FAULT_COUNT
 };
 extern const char *const fault_names[FAULT_COUNT];
@@ -29,8 +30,8 @@ struct way {
 	bool any_thread;
 	int (*open)(struct dur_disk *d);
 	void (*close)(struct dur_disk *d);
-	/* data: as oracle_fill made it; of a compare, what is compared with comes first. True: it was
-	 * answered as it should be. */
+	/* data: as oracle_fill made it; of a compare, what is compared with comes first.
+	 * True: it was answered as it should be. */
 	bool (*run)(struct dur_disk *d, const struct dur_request *r, uint8_t *data);
 };
 extern const struct way ways[];

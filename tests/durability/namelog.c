@@ -9,7 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LENGTH = 64, FILES_MAX = 64, NAMES_MAX = 16, EVENTS_MAX = 4096, SECTOR = 512 };
+enum {
+	NAME_MAX_LENGTH = 64,
+	FILES_MAX = 64,
+	NAMES_MAX = 16,
+	EVENTS_MAX = 4096,
+	SECTOR = 512
+};
 enum { FOLDER = -1, ELSEWHERE = -2 };
 
 struct event {
@@ -292,7 +298,8 @@ xattr_of(int fd, bool make)
 
 	if (fstat(fd, &st) < 0)
 		return -1;
-	while (i < g.n_xattrs && (g.xattrs[i].ino != st.st_ino || g.xattrs[i].dev != st.st_dev))
+	while (i < g.n_xattrs &&
+	       (g.xattrs[i].ino != st.st_ino || g.xattrs[i].dev != st.st_dev))
 		i++;
 	if (i < g.n_xattrs || !make)
 		return i < g.n_xattrs ? i : -1;
@@ -387,7 +394,8 @@ is_lucky(unsigned luck, uint64_t *random)
 	return (*random >> 20) % 100 < luck;
 }
 
-/* Is what event i did safe at moment? Names by a sync of the folder, the rest by one of the file. */
+/* Is what event i did safe at moment? Names by a sync of the folder, the rest by one of
+ * the file. */
 static bool
 is_safe(size_t i, size_t moment)
 {
@@ -417,7 +425,8 @@ apply_bytes(int fd, const struct event *e, bool safe, unsigned luck, uint64_t *r
 {
 	for (size_t at = 0; at < e->n; at += SECTOR)
 		if (safe || is_lucky(luck, random))
-			(void)!__real_pwrite64(fd, e->bytes + at, MIN(e->n - at, (size_t)SECTOR),
+			(void)!__real_pwrite64(fd, e->bytes + at,
+					       MIN(e->n - at, (size_t)SECTOR),
 					       (off_t)(e->offset + at));
 }
 

@@ -1,11 +1,12 @@
 /*
- * What a program does to the files of one folder, written down below the C library's calls (linked with
- * --wrap, see meson.build), and folders made as a crash at any moment could leave them. The calls
- * themselves are made as well.
+ * What a program does to the files of one folder, written down below the C library's
+ * calls (linked with
+ * --wrap, see meson.build), and folders made as a crash at any moment could leave them.
+ * The calls themselves are made as well.
  *
- * What is safe: a file's bytes after fsync or fdatasync of it, its attributes after fsync, the names in
- * the folder after fsync of the folder. What is not, a crash leaves or not, each for itself; writes are
- * torn at sectors. Moments are as in crashlog.h.
+ * What is safe: a file's bytes after fsync or fdatasync of it, its attributes after
+ * fsync, the names in the folder after fsync of the folder. What is not, a crash leaves
+ * or not, each for itself; writes are torn at sectors. Moments are as in crashlog.h.
  *
  * One thread at a time.
  */

@@ -1,7 +1,8 @@
 /*
- * Breaks when a disk is another one after a crash, or has forgotten its persistent reservations: what is
- * kept beside the blocks has to be there, whole, as it was before or after the change, once the change
- * was answered; and savers that leave out a sync, or write in place, have to be caught.
+ * Breaks when a disk is another one after a crash, or has forgotten its persistent
+ * reservations: what is kept beside the blocks has to be there, whole, as it was before
+ * or after the change, once the change was answered; and savers that leave out a sync, or
+ * write in place, have to be caught.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,9 +117,11 @@ count_unsound(is_as_after *check)
 
 	for (size_t moment = 0; moment <= namelog_now(); moment++)
 		for (unsigned seed = 0; seed < N_SEEDS; seed++) {
-			namelog_crash(moment, lucks[seed % ARRAY_SIZE(lucks)], &random, left);
+			namelog_crash(moment, lucks[seed % ARRAY_SIZE(lucks)], &random,
+				      left);
 			if (!is_sound(moment, check) && n++ == 0)
-				print_message("first at moment %zu of %zu\n", moment, namelog_now());
+				print_message("first at moment %zu of %zu\n", moment,
+					      namelog_now());
 			empty(left);
 		}
 	return n;
@@ -129,8 +132,11 @@ count_unsound(is_as_after *check)
 static int
 open_disk(const char *guid, uint64_t size, const char *image, struct rd *rd)
 {
-	struct rd_params p = {.image = image, .size = size, .guid = guid,
-			      .partition = RD_PARTITION_NONE, .ops = &storage_system};
+	struct rd_params p = {.image = image,
+			      .size = size,
+			      .guid = guid,
+			      .partition = RD_PARTITION_NONE,
+			      .ops = &storage_system};
 	char error[256] = "";
 
 	*rd = (struct rd){.may_unmap = true};
@@ -197,7 +203,8 @@ identity_in_a_file_survives(void **state)
 static void
 forgotten_syncs_of_an_identity_are_noticed(void **state)
 {
-	static const enum namelog_drop drops[] = {NAMELOG_DROP_FILE_SYNC, NAMELOG_DROP_FOLDER_SYNC};
+	static const enum namelog_drop drops[] = {NAMELOG_DROP_FILE_SYNC,
+						  NAMELOG_DROP_FOLDER_SYNC};
 
 	for (int has_xattrs = 0; has_xattrs < 2; has_xattrs++)
 		for (size_t i = 0; i < ARRAY_SIZE(drops); i++) {
@@ -209,7 +216,8 @@ forgotten_syncs_of_an_identity_are_noticed(void **state)
 
 /* ---------------------------------------------------------------- reservations */
 
-static const uint8_t unit_guid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+static const uint8_t unit_guid[16] = {1, 2,  3,	 4,  5,	 6,  7,	 8,
+				      9, 10, 11, 12, 13, 14, 15, 16};
 
 static bool
 states_are_equal(const struct pr_state *a, const struct pr_state *b)
@@ -235,7 +243,8 @@ has_reservations_of(int i)
 		return false;
 	equal = states_are_equal(&state, i < 0 ? &none : &steps[i].state);
 	pr_state_fini(&state);
-	/* Damaged ones are put aside and forgotten: that is no state that anybody asked for. */
+	/* Damaged ones are put aside and forgotten: that is no state that anybody asked
+	 * for. */
 	strcat(file, ".corrupt");
 	return equal && access(file, F_OK) != 0;
 }
@@ -243,9 +252,12 @@ has_reservations_of(int i)
 static void
 make_state(unsigned n, struct pr_state *state)
 {
-	*state = (struct pr_state){.aptpl = true, .n = n, .cap = n,
-				   .type = n ? PR_WRITE_EXCLUSIVE : PR_NONE,
-				   .registrants = calloc(MAX(n, 1u), sizeof(struct pr_registrant))};
+	*state = (struct pr_state){
+		.aptpl = true,
+		.n = n,
+		.cap = n,
+		.type = n ? PR_WRITE_EXCLUSIVE : PR_NONE,
+		.registrants = calloc(MAX(n, 1u), sizeof(struct pr_registrant))};
 	assert_non_null(state->registrants);
 	for (unsigned i = 0; i < n; i++) {
 		struct pr_registrant *r = &state->registrants[i];

@@ -9,7 +9,9 @@
 void
 oracle_init(struct oracle *o, uint32_t cap, uint32_t block_length, uint64_t n_blocks)
 {
-	*o = (struct oracle){.cap = cap, .block_length = block_length, .n_blocks = n_blocks,
+	*o = (struct oracle){.cap = cap,
+			     .block_length = block_length,
+			     .n_blocks = n_blocks,
 			     .requests = calloc(cap, sizeof(*o->requests)),
 			     .lock = malloc(sizeof(*o->lock))};
 	if (!o->requests || !o->lock)
@@ -61,11 +63,13 @@ leaves_zeroes(const struct dur_request *r)
 	return r->kind == DUR_ZEROES || r->kind == DUR_UNMAP;
 }
 
-/* The number, then a stream that number, block and sector determine; of WRITE SAME, not the block. */
+/* The number, then a stream that number, block and sector determine; of WRITE SAME, not
+ * the block. */
 void
 oracle_contents(const struct dur_request *r, uint64_t lba, uint32_t sector, uint8_t *dst)
 {
-	uint64_t x = (uint64_t)r->number << 40 ^ (r->kind == DUR_WRITE_SAME ? 0 : lba << 8) ^ sector;
+	uint64_t x = (uint64_t)r->number << 40 ^
+		     (r->kind == DUR_WRITE_SAME ? 0 : lba << 8) ^ sector;
 
 	memset(dst, 0, CRASHLOG_SECTOR);
 	if (leaves_zeroes(r))
@@ -90,7 +94,8 @@ oracle_fill(const struct oracle *o, const struct dur_request *r, uint8_t *dst)
 static bool
 changes(const struct dur_request *r, uint64_t lba)
 {
-	return r->kind != DUR_FLUSH && !r->differs && lba >= r->lba && lba - r->lba < r->n_blocks;
+	return r->kind != DUR_FLUSH && !r->differs && lba >= r->lba &&
+	       lba - r->lba < r->n_blocks;
 }
 
 void
@@ -108,7 +113,8 @@ oracle_current(const struct oracle *o, uint64_t lba, uint8_t *dst)
 
 /* ---------------------------------------------------------------- judgement */
 
-/* Requests that were answered at or before that moment are kept by a flush that has been answered. */
+/* Requests that were answered at or before that moment are kept by a flush that has been
+ * answered. */
 static size_t
 flushed_until(const struct oracle *o, size_t moment)
 {
@@ -118,7 +124,8 @@ flushed_until(const struct oracle *o, size_t moment)
 	for (uint32_t i = 0; i < o->n_requests; i++) {
 		const struct dur_request *r = &o->requests[i];
 
-		if (r->kind == DUR_FLUSH && r->answered <= moment && (!any || r->issued > until)) {
+		if (r->kind == DUR_FLUSH && r->answered <= moment &&
+		    (!any || r->issued > until)) {
 			until = r->issued;
 			any = true;
 		}
@@ -128,7 +135,8 @@ flushed_until(const struct oracle *o, size_t moment)
 
 /* flushed: SIZE_MAX: nothing has been. */
 static bool
-is_promised(const struct oracle *o, const struct dur_request *r, size_t moment, size_t flushed)
+is_promised(const struct oracle *o, const struct dur_request *r, size_t moment,
+	    size_t flushed)
 {
 	if (r->answered > moment)
 		return false;
@@ -143,7 +151,8 @@ struct candidates {
 };
 
 static void
-collect(const struct oracle *o, uint64_t lba, size_t moment, size_t flushed, struct candidates *c)
+collect(const struct oracle *o, uint64_t lba, size_t moment, size_t flushed,
+	struct candidates *c)
 {
 	c->n = 1;
 	c->all[0] = NULL;
@@ -186,10 +195,12 @@ describe(const struct candidates *c, uint64_t lba, uint32_t sector, const uint8_
 	const struct dur_request *r = c->all[0];
 
 	snprintf(text, cap,
-		 "crash at event %zu: LBA %llu sector %u begins with %llu; promised is request %u "
+		 "crash at event %zu: LBA %llu sector %u begins with %llu; promised is "
+		 "request %u "
 		 "(kind %d), and %u came after it",
-		 moment, (unsigned long long)lba, sector, (unsigned long long)get_le64(bytes),
-		 r ? r->number : 0, r ? (int)r->kind : -1, c->n - 1);
+		 moment, (unsigned long long)lba, sector,
+		 (unsigned long long)get_le64(bytes), r ? r->number : 0,
+		 r ? (int)r->kind : -1, c->n - 1);
 }
 
 unsigned
@@ -203,8 +214,8 @@ oracle_judge(const struct oracle *o, const struct crash *crash, char *text, size
 
 		collect(o, lba, crash->moment, flushed, &c);
 		for (uint32_t s = 0; s < o->block_length / CRASHLOG_SECTOR; s++) {
-			const uint8_t *bytes =
-				crash->image + lba * o->block_length + s * CRASHLOG_SECTOR;
+			const uint8_t *bytes = crash->image + lba * o->block_length +
+					       s * CRASHLOG_SECTOR;
 
 			if (is_one_of(&c, lba, s, bytes))
 				continue;

@@ -1,12 +1,12 @@
 /*
  * Breaks when a journal on a disk, as file systems keep one, is of no use after a crash: its
- * transactions go to a journal, a flush, a commit record with force-unit-access, and only then to their
- * places. After a crash at any moment the record names a transaction that is whole, and none that was
- * committed is missing.
+ * transactions go to a journal, a flush, a commit record with force-unit-access, and only then
+ * to their places. After a crash at any moment the record names a transaction that is whole, and
+ * none that was committed is missing.
  *
- *	block 0        the commit record
- *	1..5, 6..10    two journals, for odd and even transactions: what it is, and its blocks
- *	16..39         the places
+ *	block 0       the commit record
+ *	1..5, 6..10   two journals, for odd and even transactions: what it is, and its blocks
+ *	16..39        the places
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,14 @@
 #include "base/endian.h"
 #include "tests/durability/disk.h"
 
-enum { BLOCK = 512, N_BLOCKS = 40, PLACES = 16, N_PLACES = 24, PART = 4, JOURNAL = 1 + PART };
+enum {
+	BLOCK = 512,
+	N_BLOCKS = 40,
+	PLACES = 16,
+	N_PLACES = 24,
+	PART = 4,
+	JOURNAL = 1 + PART
+};
 enum { N_TRANSACTIONS = 40 };
 
 struct journal {
@@ -25,7 +32,8 @@ struct journal {
 	const struct way *way;
 	uint64_t random;
 	unsigned n_wrong;
-	/* Of each transaction: the places it writes, and when its record was issued and answered. */
+	/* Of each transaction: the places it writes, and when its record was issued and
+	 * answered. */
 	uint8_t places[N_TRANSACTIONS + 1][PART];
 	size_t issued[N_TRANSACTIONS + 1], answered[N_TRANSACTIONS + 1];
 };
@@ -72,7 +80,9 @@ request(struct journal *j, struct dur_request r, uint8_t *data)
 static void
 flush(struct journal *j)
 {
-	request(j, (struct dur_request){.kind = DUR_FLUSH, .immediate = random_below(j, 2)}, NULL);
+	request(j,
+		(struct dur_request){.kind = DUR_FLUSH, .immediate = random_below(j, 2)},
+		NULL);
 }
 
 static uint64_t
@@ -86,10 +96,14 @@ write_journal(struct journal *j, unsigned t, uint8_t *data)
 {
 	for (unsigned i = 0; i < PART; i++)
 		stamp(data + i * BLOCK, j->places[t][i], t);
-	request(j, (struct dur_request){.kind = DUR_WRITE, .lba = journal_lba(t) + 1,
-					.n_blocks = PART}, data);
+	request(j,
+		(struct dur_request){
+			.kind = DUR_WRITE, .lba = journal_lba(t) + 1, .n_blocks = PART},
+		data);
 	stamp(data, WHAT_HEAD, t);
-	request(j, (struct dur_request){.kind = DUR_WRITE, .lba = journal_lba(t), .n_blocks = 1},
+	request(j,
+		(struct dur_request){
+			.kind = DUR_WRITE, .lba = journal_lba(t), .n_blocks = 1},
 		data);
 }
 
@@ -103,8 +117,11 @@ write_record(struct journal *j, unsigned t, uint8_t *data)
 		stamp(data, WHAT_RECORD, t - 1);
 	stamp(data + compares * BLOCK, WHAT_RECORD, t);
 	j->issued[t] = crashlog_now();
-	request(j, (struct dur_request){.kind = compares ? DUR_COMPARE_AND_WRITE : DUR_WRITE,
-					.n_blocks = 1, .fua = true}, data);
+	request(j,
+		(struct dur_request){.kind = compares ? DUR_COMPARE_AND_WRITE : DUR_WRITE,
+				     .n_blocks = 1,
+				     .fua = true},
+		data);
 	j->answered[t] = crashlog_now();
 }
 
@@ -113,8 +130,11 @@ write_places(struct journal *j, unsigned t, uint8_t *data)
 {
 	for (unsigned i = 0; i < PART; i++) {
 		stamp(data, j->places[t][i], t);
-		request(j, (struct dur_request){.kind = DUR_WRITE, .n_blocks = 1,
-						.lba = PLACES + j->places[t][i]}, data);
+		request(j,
+			(struct dur_request){.kind = DUR_WRITE,
+					     .n_blocks = 1,
+					     .lba = PLACES + j->places[t][i]},
+			data);
 	}
 }
 
@@ -123,15 +143,19 @@ transaction(struct journal *j, unsigned t, uint8_t *data)
 {
 	/* Each in a quarter of its own, so that none comes twice. */
 	for (unsigned i = 0; i < PART; i++)
-		j->places[t][i] = (uint8_t)(i * (N_PLACES / PART) + random_below(j, N_PLACES / PART));
+		j->places[t][i] = (uint8_t)(i * (N_PLACES / PART) +
+					    random_below(j, N_PLACES / PART));
 	flush(j);
 	write_journal(j, t, data);
 	flush(j);
 	write_record(j, t, data);
 	/* The other journal is of no use any more. */
 	if (t % 3 == 0)
-		request(j, (struct dur_request){.kind = DUR_UNMAP, .lba = journal_lba(t + 1),
-						.n_blocks = JOURNAL}, NULL);
+		request(j,
+			(struct dur_request){.kind = DUR_UNMAP,
+					     .lba = journal_lba(t + 1),
+					     .n_blocks = JOURNAL},
+			NULL);
 	write_places(j, t, data);
 }
 
@@ -154,7 +178,8 @@ replay(const struct journal *j, unsigned t, uint8_t *image)
 	if (!is_stamped(head, WHAT_HEAD, t))
 		return false;
 	for (unsigned i = 0; i < PART; i++)
-		memcpy(image + (PLACES + j->places[t][i]) * BLOCK, head + (1 + i) * BLOCK, BLOCK);
+		memcpy(image + (PLACES + j->places[t][i]) * BLOCK, head + (1 + i) * BLOCK,
+		       BLOCK);
 	return true;
 }
 
@@ -175,7 +200,8 @@ is_sound(const struct journal *j, const struct crash *c)
 		const uint8_t *block = c->image + (PLACES + place) * BLOCK;
 		unsigned last = last_of(j, place, t);
 
-		if (last ? !is_stamped(block, place, last) : t && memcmp(block, zeroes, BLOCK) != 0)
+		if (last ? !is_stamped(block, place, last)
+			 : t && memcmp(block, zeroes, BLOCK) != 0)
 			return false;
 	}
 	return true;
@@ -184,9 +210,9 @@ is_sound(const struct journal *j, const struct crash *c)
 static unsigned
 count_unsound(const struct journal *j, size_t first, uint64_t seed)
 {
-	static const enum crashlog_luck lucks[] = {CRASHLOG_NOTHING, CRASHLOG_EVERYTHING,
-						   CRASHLOG_HALF, CRASHLOG_HALF, CRASHLOG_HALF,
-						   CRASHLOG_LITTLE, CRASHLOG_LITTLE};
+	static const enum crashlog_luck lucks[] = {
+		CRASHLOG_NOTHING, CRASHLOG_EVERYTHING, CRASHLOG_HALF,  CRASHLOG_HALF,
+		CRASHLOG_HALF,	  CRASHLOG_LITTLE,     CRASHLOG_LITTLE};
 	struct crash c;
 	unsigned n = 0;
 
@@ -204,7 +230,9 @@ count_unsound(const struct journal *j, size_t first, uint64_t seed)
 static unsigned
 run(const struct way *way, enum fault fault, bool no_cache, uint64_t seed)
 {
-	const struct dur_params p = {.fault = fault, .block_length = BLOCK, .n_blocks = N_BLOCKS,
+	const struct dur_params p = {.fault = fault,
+				     .block_length = BLOCK,
+				     .n_blocks = N_BLOCKS,
 				     .no_cache = no_cache};
 	struct journal j = {.way = way, .random = seed * 0x9E3779B97F4A7C15u};
 	CLEANUP(free_ptr) uint8_t *data = aligned_alloc(4096, 4096);
@@ -235,8 +263,9 @@ committed_transactions_survive(void **state)
 static void
 a_disk_that_breaks_its_word_is_caught(void **state)
 {
-	static const enum fault faults[] = {FAULT_NO_SYNC, FAULT_IGNORES_FUA, FAULT_ANSWERS_EARLY,
-					    FAULT_WRONG_FILE, FAULT_SYNC_FIRST};
+	static const enum fault faults[] = {FAULT_NO_SYNC, FAULT_IGNORES_FUA,
+					    FAULT_ANSWERS_EARLY, FAULT_WRONG_FILE,
+					    FAULT_SYNC_FIRST};
 
 	(void)state;
 	for (size_t w = 0; w < n_ways; w++)

@@ -1,8 +1,8 @@
 /*
- * Breaks when a disk of rawdisk answers a flush, or a change with force-unit-access, before the data
- * would survive a crash. Requests come by every way from the block seam to the sockets of the local
- * door; a crash comes at every call to the system; and disks that break their word in one way each
- * have to be caught, or this test could not fail.
+ * Breaks when a disk of rawdisk answers a flush, or a change with force-unit-access,
+ * before the data would survive a crash. Requests come by every way from the block seam
+ * to the sockets of the local door; a crash comes at every call to the system; and disks
+ * that break their word in one way each have to be caught, or this test could not fail.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -43,10 +43,13 @@ random_below(struct load *l, unsigned n)
 static enum dur_kind
 draw_kind(struct load *l)
 {
-	static const enum dur_kind kinds[] = {
-		DUR_WRITE,  DUR_WRITE,	DUR_WRITE,	 DUR_WRITE,		DUR_WRITE, DUR_WRITE,
-		DUR_FLUSH,  DUR_FLUSH,	DUR_WRITE_SAME,	 DUR_COMPARE_AND_WRITE, DUR_ZEROES, DUR_UNMAP,
-		DUR_WRITE_AND_VERIFY};
+	static const enum dur_kind kinds[] = {DUR_WRITE,	   DUR_WRITE,
+					      DUR_WRITE,	   DUR_WRITE,
+					      DUR_WRITE,	   DUR_WRITE,
+					      DUR_FLUSH,	   DUR_FLUSH,
+					      DUR_WRITE_SAME,	   DUR_COMPARE_AND_WRITE,
+					      DUR_ZEROES,	   DUR_UNMAP,
+					      DUR_WRITE_AND_VERIFY};
 	enum dur_kind kind;
 
 	do
@@ -56,7 +59,8 @@ draw_kind(struct load *l)
 	return kind;
 }
 
-/* WRITE SAME and UNMAP have no such bit, neither have those messages that make zeroes of CDBs. */
+/* WRITE SAME and UNMAP have no such bit, neither have those messages that make zeroes of
+ * CDBs. */
 static bool
 takes_fua(enum dur_kind kind)
 {
@@ -98,8 +102,8 @@ one_request(struct load *l)
 		if (l->may_fail)
 			return;
 		if (l->n_wrong == 1)
-			print_message("%s: request %u of kind %d failed\n", l->way->name, r->number,
-				      (int)r->kind);
+			print_message("%s: request %u of kind %d failed\n", l->way->name,
+				      r->number, (int)r->kind);
 	}
 	oracle_answer(l->oracle, r);
 }
@@ -116,11 +120,12 @@ run_load(void *arg)
 
 /* Crashes everywhere from first on: how many sectors were not what they may be. */
 static unsigned
-count_lost(const struct dur_disk *d, const struct oracle *o, size_t first, uint64_t seed, char *text,
-	   size_t cap)
+count_lost(const struct dur_disk *d, const struct oracle *o, size_t first, uint64_t seed,
+	   char *text, size_t cap)
 {
 	static const enum crashlog_luck lucks[] = {CRASHLOG_NOTHING, CRASHLOG_EVERYTHING,
-						   CRASHLOG_HALF, CRASHLOG_HALF, CRASHLOG_LITTLE};
+						   CRASHLOG_HALF, CRASHLOG_HALF,
+						   CRASHLOG_LITTLE};
 	struct crash c;
 	unsigned n_lost = 0;
 
@@ -141,7 +146,8 @@ run_threads(struct load *loads, unsigned n)
 	pthread_t threads[N_THREADS];
 
 	for (unsigned i = 1; i < n; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, run_load, &loads[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, run_load, &loads[i]),
+				 0);
 	run_load(&loads[0]);
 	for (unsigned i = 1; i < n; i++)
 		pthread_join(threads[i], NULL);
@@ -161,16 +167,15 @@ run(const struct way *way, const struct dur_params *p, unsigned n_threads, uint6
 	assert_int_equal(way->open(&disk), 0);
 	size_t first = crashlog_now();
 	for (unsigned i = 0; i < n_threads; i++)
-		loads[i] = (struct load){
-			.disk = &disk,
-			.way = way,
-			.oracle = &oracle,
-			.random = seed * 0x9E3779B97F4A7C15u + i,
-			.first = i * (p->n_blocks / n_threads),
-			.n_blocks = p->n_blocks / n_threads,
-			.n_requests = n_requests / n_threads,
-			/* What others write must not come between. */
-			.may_compare = n_threads == 1};
+		loads[i] = (struct load){.disk = &disk,
+					 .way = way,
+					 .oracle = &oracle,
+					 .random = seed * 0x9E3779B97F4A7C15u + i,
+					 .first = i * (p->n_blocks / n_threads),
+					 .n_blocks = p->n_blocks / n_threads,
+					 .n_requests = n_requests / n_threads,
+					 /* What others write must not come between. */
+					 .may_compare = n_threads == 1};
 	run_threads(loads, n_threads);
 	unsigned n_lost = count_lost(&disk, &oracle, first, seed, text, cap);
 	for (unsigned i = 0; i < n_threads; i++)
@@ -192,10 +197,12 @@ expect_kept(const struct dur_params *p, unsigned n_threads)
 		for (uint64_t seed = 1; seed <= n_seeds; seed++) {
 			if (n_threads > 1 && !ways[w].any_thread)
 				continue;
-			unsigned n = run(&ways[w], p, n_threads, seed, text, sizeof(text));
+			unsigned n =
+				run(&ways[w], p, n_threads, seed, text, sizeof(text));
 			if (n)
-				fail_msg("%s, seed %llu: %u sectors or answers were wrong; %s", ways[w].name,
-					 (unsigned long long)seed, n, text);
+				fail_msg("%s, seed %llu: %u sectors or answers were "
+					 "wrong; %s",
+					 ways[w].name, (unsigned long long)seed, n, text);
 		}
 }
 
@@ -214,19 +221,22 @@ also_blocks_of_many_sectors(void **state)
 static void
 also_from_many_threads(void **state)
 {
-	expect_kept(&(struct dur_params){.block_length = 512, .n_blocks = N_BLOCKS}, N_THREADS);
+	expect_kept(&(struct dur_params){.block_length = 512, .n_blocks = N_BLOCKS},
+		    N_THREADS);
 }
 
 /* Who is told that there is no volatile cache never flushes. */
 static void
 without_a_cache_every_answer_is_a_promise(void **state)
 {
-	expect_kept(&(struct dur_params){.block_length = 512, .n_blocks = N_BLOCKS,
+	expect_kept(&(struct dur_params){.block_length = 512,
+					 .n_blocks = N_BLOCKS,
 					 .no_cache = true},
 		    1);
 }
 
-/* ---------------------------------------------------------------- what must be noticed */
+/* ---------------------------------------------------------------- what must be noticed
+ */
 
 static void
 a_disk_that_breaks_its_word_is_caught(void **state)
@@ -235,12 +245,13 @@ a_disk_that_breaks_its_word_is_caught(void **state)
 
 	for (size_t w = 0; w < n_ways; w++)
 		for (int fault = FAULT_NONE + 1; fault < FAULT_FORGETS_LOSS; fault++) {
-			struct dur_params p = {.block_length = 512, .n_blocks = N_BLOCKS,
+			struct dur_params p = {.block_length = 512,
+					       .n_blocks = N_BLOCKS,
 					       .fault = (enum fault)fault};
 
 			if (run(&ways[w], &p, 1, 7, text, sizeof(text)) == 0)
-				fail_msg("%s: nobody noticed a disk that %s", ways[w].name,
-					 fault_names[fault]);
+				fail_msg("%s: nobody noticed a disk that %s",
+					 ways[w].name, fault_names[fault]);
 		}
 }
 
@@ -248,10 +259,11 @@ a_disk_that_breaks_its_word_is_caught(void **state)
 
 /* The nth call of that kind fails. What was answered good is there all the same. */
 static unsigned
-run_with_failure(const struct way *way, enum fault fault, enum crashlog_call call, unsigned nth,
-		 unsigned *ret_n_failed, char *text, size_t cap)
+run_with_failure(const struct way *way, enum fault fault, enum crashlog_call call,
+		 unsigned nth, unsigned *ret_n_failed, char *text, size_t cap)
 {
-	const struct dur_params p = {.block_length = 512, .n_blocks = N_BLOCKS, .fault = fault};
+	const struct dur_params p = {
+		.block_length = 512, .n_blocks = N_BLOCKS, .fault = fault};
 	struct oracle oracle;
 	struct dur_disk disk;
 
@@ -261,8 +273,12 @@ run_with_failure(const struct way *way, enum fault fault, enum crashlog_call cal
 	size_t first = crashlog_now();
 	crashlog_fail(call, nth);
 	/* Who cannot know what a block holds cannot compare. */
-	struct load load = {.disk = &disk, .way = way, .oracle = &oracle, .may_fail = true,
-			    .random = nth * 0x9E3779B97F4A7C15u + call, .n_blocks = N_BLOCKS,
+	struct load load = {.disk = &disk,
+			    .way = way,
+			    .oracle = &oracle,
+			    .may_fail = true,
+			    .random = nth * 0x9E3779B97F4A7C15u + call,
+			    .n_blocks = N_BLOCKS,
 			    .n_requests = 120};
 	run_load(&load);
 	unsigned n_lost = count_lost(&disk, &oracle, first, nth, text, cap);
@@ -283,11 +299,12 @@ what_fails_is_not_promised(void **state)
 	for (size_t w = 0; w < n_ways; w++)
 		for (int call = 0; call < CRASHLOG_N_CALLS; call++)
 			for (size_t i = 0; i < ARRAY_SIZE(nths); i++) {
-				unsigned n = run_with_failure(&ways[w], FAULT_NONE,
-							      (enum crashlog_call)call, nths[i],
-							      &n_failed, text, sizeof(text));
+				unsigned n = run_with_failure(
+					&ways[w], FAULT_NONE, (enum crashlog_call)call,
+					nths[i], &n_failed, text, sizeof(text));
 				if (n)
-					fail_msg("%s, call %d, %u: %u sectors were lost; %s",
+					fail_msg("%s, call %d, %u: %u sectors were lost; "
+						 "%s",
 						 ways[w].name, call, nths[i], n, text);
 				assert_int_not_equal(n_failed, 0);
 			}
@@ -302,10 +319,12 @@ a_disk_that_forgets_is_caught(void **state)
 	for (size_t w = 0; w < n_ways; w++) {
 		unsigned n_lost = 0;
 
-		/* One that fails when there is nothing to be brought to the medium loses nothing. */
+		/* One that fails when there is nothing to be brought to the medium loses
+		 * nothing. */
 		for (unsigned nth = 1; nth <= 8; nth++)
-			n_lost += run_with_failure(&ways[w], FAULT_FORGETS_LOSS, CRASHLOG_FDATASYNC,
-						   nth, &n_failed, NULL, 0);
+			n_lost += run_with_failure(&ways[w], FAULT_FORGETS_LOSS,
+						   CRASHLOG_FDATASYNC, nth, &n_failed,
+						   NULL, 0);
 		assert_int_not_equal(n_lost, 0);
 	}
 }

@@ -14,7 +14,8 @@
 #define KIND(name) (1u << DUR_##name)
 #define ALL_KINDS (KIND(N_KINDS) - 1)
 
-/* ---------------------------------------------------------------- the seam below the CDBs */
+/* ---------------------------------------------------------------- the seam below the
+ * CDBs */
 
 static const enum scsi_io_kind io_kinds[DUR_N_KINDS] = {
 	[DUR_WRITE] = SCSI_IO_WRITE,
@@ -52,7 +53,8 @@ seam_run(struct dur_disk *d, const struct dur_request *r, uint8_t *data)
 			     .n_ranges = 1};
 	struct scsi_result res = scsi_unit_io(d->unit, &io);
 
-	return r->differs ? res.status == SCSI_CHECK_CONDITION && res.key == SCSI_KEY_MISCOMPARE
+	return r->differs ? res.status == SCSI_CHECK_CONDITION &&
+				    res.key == SCSI_KEY_MISCOMPARE
 			  : scsi_ok(res);
 }
 
@@ -61,8 +63,9 @@ seam_run(struct dur_disk *d, const struct dur_request *r, uint8_t *data)
 enum { BYTE1_FUA = 0x08, BYTE1_UNMAP = 0x08, BYTE1_NDOB = 0x01, BYTE1_IMMED = 0x02 };
 
 static const uint8_t opcodes[DUR_N_KINDS] = {
-	[DUR_WRITE] = 0x8A,	 [DUR_WRITE_AND_VERIFY] = 0x8E, [DUR_WRITE_SAME] = 0x93,
-	[DUR_COMPARE_AND_WRITE] = 0x89, [DUR_ZEROES] = 0x93,	[DUR_UNMAP] = 0x42,
+	[DUR_WRITE] = 0x8A,	 [DUR_WRITE_AND_VERIFY] = 0x8E,
+	[DUR_WRITE_SAME] = 0x93, [DUR_COMPARE_AND_WRITE] = 0x89,
+	[DUR_ZEROES] = 0x93,	 [DUR_UNMAP] = 0x42,
 	[DUR_FLUSH] = 0x91,
 };
 
@@ -148,8 +151,10 @@ engine_open(struct dur_disk *d)
 {
 	static const uint8_t id[32] = {0x45, 0, 0, 28, 'i', 'q', 'n', '.', 'd', 'u', 'r'};
 	static const uint8_t test_unit_ready[6];
-	struct scsi_nexus_params p = {.initiator = "iqn.dur,i,0x1", .transport_id = id,
-				      .n_transport_id = sizeof(id), .target_port = 1};
+	struct scsi_nexus_params p = {.initiator = "iqn.dur,i,0x1",
+				      .transport_id = id,
+				      .n_transport_id = sizeof(id),
+				      .target_port = 1};
 	int err = scsi_target_create("iqn.durable", &d->target);
 
 	if (err == 0)
@@ -206,8 +211,9 @@ client_close(struct dur_disk *d)
 static bool
 messages_run(struct dur_disk *d, const struct dur_request *r, uint8_t *data)
 {
-	static const enum disk_kind kinds[DUR_N_KINDS] = {
-		[DUR_WRITE] = DISK_WRITE, [DUR_UNMAP] = DISK_UNMAP, [DUR_FLUSH] = DISK_FLUSH};
+	static const enum disk_kind kinds[DUR_N_KINDS] = {[DUR_WRITE] = DISK_WRITE,
+							  [DUR_UNMAP] = DISK_UNMAP,
+							  [DUR_FLUSH] = DISK_FLUSH};
 	struct disk_range range = {.lba = r->lba, .n_blocks = r->n_blocks};
 	struct disk_req req = {.kind = kinds[r->kind],
 			       .fua = r->fua,
@@ -234,14 +240,16 @@ commands_run(struct dur_disk *d, const struct dur_request *r, uint8_t *data)
 	if (disk_execute(d->client, &cdb) != 0)
 		return false;
 	/* SPC-4 4.5.3: fixed format */
-	return is_right(r, cdb.out.status, cdb.out.n_sense > 2 ? cdb.out.sense[2] & 0x0F : 0);
+	return is_right(r, cdb.out.status,
+			cdb.out.n_sense > 2 ? cdb.out.sense[2] & 0x0F : 0);
 }
 
 const struct way ways[] = {
-	{"block seam", ALL_KINDS & ~KIND(WRITE_AND_VERIFY), true, seam_open, seam_close, seam_run},
+	{"block seam", ALL_KINDS & ~KIND(WRITE_AND_VERIFY), true, seam_open, seam_close,
+	 seam_run},
 	{"SCSI engine", ALL_KINDS, true, engine_open, engine_close, engine_run},
-	{"local door, messages", KIND(WRITE) | KIND(UNMAP) | KIND(FLUSH), false, messages_open,
-	 client_close, messages_run},
+	{"local door, messages", KIND(WRITE) | KIND(UNMAP) | KIND(FLUSH), false,
+	 messages_open, client_close, messages_run},
 	{"local door, CDBs", ALL_KINDS, false, commands_open, client_close, commands_run},
 };
 const size_t n_ways = ARRAY_SIZE(ways);

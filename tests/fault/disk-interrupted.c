@@ -1,6 +1,7 @@
 /*
- * Breaks when a signal that comes during a call to the system is taken for an error of the medium. The
- * C library's calls go by way of this file (linked with --wrap): each is interrupted a few times.
+ * Breaks when a signal that comes during a call to the system is taken for an error of
+ * the medium. The C library's calls go by way of this file (linked with --wrap): each is
+ * interrupted a few times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,15 +31,16 @@ is_interrupted(void)
 	return true;
 }
 
-#define WRAP(result, name, parameters, ...)                                              \
-	result __real_##name parameters;                                                 \
-	result __wrap_##name parameters;                                                 \
-	result __wrap_##name parameters                                                  \
-	{                                                                                \
-		return is_interrupted() ? -1 : __real_##name(__VA_ARGS__);               \
+#define WRAP(result, name, parameters, ...)                                \
+	result __real_##name parameters;                                   \
+	result __wrap_##name parameters;                                   \
+	result __wrap_##name parameters                                    \
+	{                                                                  \
+		return is_interrupted() ? -1 : __real_##name(__VA_ARGS__); \
 	}
 WRAP(ssize_t, pread64, (int fd, void *buffer, size_t n, off_t at), fd, buffer, n, at)
-WRAP(ssize_t, pwrite64, (int fd, const void *buffer, size_t n, off_t at), fd, buffer, n, at)
+WRAP(ssize_t, pwrite64, (int fd, const void *buffer, size_t n, off_t at), fd, buffer, n,
+     at)
 WRAP(int, fsync, (int fd), fd)
 WRAP(int, fdatasync, (int fd), fd)
 WRAP(int, ftruncate64, (int fd, off_t size), fd, size)
@@ -59,12 +61,12 @@ __wrap_open64(const char *path, int flags, ...)
 }
 
 /* The call is made, in the end, as if nothing had been. */
-#define assert_goes_on(call)                                                             \
-	do {                                                                             \
-		n_left = TIMES;                                                          \
-		n_interrupted = 0;                                                       \
-		assert_int_equal(call, 0);                                               \
-		assert_int_equal(n_interrupted, TIMES);                                  \
+#define assert_goes_on(call)                            \
+	do {                                            \
+		n_left = TIMES;                         \
+		n_interrupted = 0;                      \
+		assert_int_equal(call, 0);              \
+		assert_int_equal(n_interrupted, TIMES); \
 	} while (0)
 
 static void

@@ -1,7 +1,8 @@
 /*
- * Breaks when a disk whose program does not answer holds up others: another LUN of the same target,
- * another disk of the same process, logins, or commands to the same disk that need no answer of its
- * program; and when not all that waited is answered, once the program goes on.
+ * Breaks when a disk whose program does not answer holds up others: another LUN of the
+ * same target, another disk of the same process, logins, or commands to the same disk
+ * that need no answer of its program; and when not all that waited is answered, once the
+ * program goes on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +22,7 @@
 enum {
 	BLOCK = 512,
 	N_BLOCKS = 1024,
-	SLOTS = 6,     /* callbacks at once, more than the network door has threads */
+	SLOTS = 6, /* callbacks at once, more than the network door has threads */
 	SESSIONS = 8,
 	DEPTH = 4,
 	HELD_FROM = 64 /* lba: reads from there on are not answered */
@@ -101,7 +102,8 @@ memory_write(SPD_STORAGE_UNIT *unit, PVOID buffer, UINT64 lba, UINT32 n, BOOLEAN
 	return TRUE;
 }
 
-static const SPD_STORAGE_UNIT_INTERFACE interface = {.Read = memory_read, .Write = memory_write};
+static const SPD_STORAGE_UNIT_INTERFACE interface = {.Read = memory_read,
+						     .Write = memory_write};
 
 static void
 to_utf16(const char *text, WCHAR *dst)
@@ -149,7 +151,8 @@ find_url(void)
 	const char *at;
 	size_t n;
 
-	assert_int_equal(SpdxStorageUnitDescribe(slow.unit, json, sizeof(json)), ERROR_SUCCESS);
+	assert_int_equal(SpdxStorageUnitDescribe(slow.unit, json, sizeof(json)),
+			 ERROR_SUCCESS);
 	at = strstr(json, "iscsi://");
 	assert_non_null(at);
 	n = strcspn(at, "\"");
@@ -231,8 +234,8 @@ local_client(const struct memory_disk *disk)
 	struct disk_error error;
 	struct disk *client;
 
-	if (disk_open(disk == &slow ? "\\\\.\\pipe\\slow\\0" : "\\\\.\\pipe\\quick\\1", &options,
-		      &error, &client) != 0)
+	if (disk_open(disk == &slow ? "\\\\.\\pipe\\slow\\0" : "\\\\.\\pipe\\quick\\1",
+		      &options, &error, &client) != 0)
 		fail_msg("%s", error.text);
 	return client;
 }
@@ -277,8 +280,10 @@ begin_waiting(struct waiting *w, struct disk *disk)
 	*w = (struct waiting){.disk = disk, .data = disk_alloc(DEPTH * BLOCK)};
 	assert_non_null(w->data);
 	for (unsigned i = 0; disk && i < DEPTH; i++) {
-		w->reqs[i] = (struct disk_req){.kind = DISK_READ, .lba = HELD_FROM + i,
-					       .n_blocks = 1, .data = w->data + i * BLOCK};
+		w->reqs[i] = (struct disk_req){.kind = DISK_READ,
+					       .lba = HELD_FROM + i,
+					       .n_blocks = 1,
+					       .data = w->data + i * BLOCK};
 		disk_submit(disk, &w->reqs[i]);
 	}
 	/* What is queued goes out with the next turn. */
@@ -305,8 +310,11 @@ ask_the_slow_one(void)
 {
 	struct disk *disk = client(&slow);
 	uint8_t reply[36] = {0};
-	struct disk_cdb inquiry = {.cdb = {0x12, 0, 0, 0, sizeof(reply)}, .n_cdb = 6,
-				   .direction = DISK_IN, .data = reply, .n_data = sizeof(reply)};
+	struct disk_cdb inquiry = {.cdb = {0x12, 0, 0, 0, sizeof(reply)},
+				   .n_cdb = 6,
+				   .direction = DISK_IN,
+				   .data = reply,
+				   .n_data = sizeof(reply)};
 
 	if (!disk)
 		return;
@@ -328,7 +336,8 @@ a_held_disk_holds_no_other(void **state)
 	for (unsigned i = 0; i < SESSIONS; i++)
 		begin_waiting(&network[i], client(&slow));
 	begin_waiting(&local, local_client(&slow));
-	/* Of one connection the first may be held on the thread that would read the others. */
+	/* Of one connection the first may be held on the thread that would read the
+	 * others. */
 	wait_until_held(has_iscsi ? SLOTS : 1);
 
 	use_and_close(before);
