@@ -41,7 +41,9 @@ fusek_dev_write(struct fusek_session *s, const struct fuse_out_header *header,
 		all[i + 1] = iov[i];
 	ssize_t n;
 	do
-		n = writev(s->dev_fd, all, n_iov + 1);
+		n = unlikely(s->config.writev)
+			    ? s->config.writev(s->config.io_ctx, s->dev_fd, all, n_iov + 1)
+			    : writev(s->dev_fd, all, n_iov + 1);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
@@ -67,7 +69,7 @@ fusek_dev_kick(struct fusek_session *s)
 {
 	static _Atomic uint64_t counter; /* even, not 0, and no number the kernel would reach */
 	struct fuse_notify_retrieve_out retrieve = {
-		.notify_unique = 1ull << 62 | (atomic_fetch_add(&counter, 2) + 2),
+		.notify_unique = FUSEK_KICK_UNIQUE | (atomic_fetch_add(&counter, 2) + 2),
 		.offset = INT64_MAX / 2};
 	struct fuse_out_header header = {
 		.len = sizeof(header) + sizeof(retrieve), .error = FUSE_NOTIFY_RETRIEVE};
@@ -88,6 +90,8 @@ send_gathered(struct slot *slot, const struct fuse_out_header *header, const str
 {
 	size_t at = 0;
 
+	if (!slot->out)
+		return -EINVAL;
 	for (int i = 0; i < n_iov; i++) {
 		memmove(slot->out + at, iov[i].iov_base, iov[i].iov_len);
 		at += iov[i].iov_len;
@@ -141,8 +145,8 @@ slot_trim(struct slot *slot)
 	slot->used_large = false;
 }
 
-static void
-dev_parked_done(struct slot *slot)
+void
+fusek_dev_slot_give_back(struct slot *slot)
 {
 	struct fusek_session *s = slot->session;
 
@@ -162,14 +166,15 @@ dev_parked_done(struct slot *slot)
 
 const struct slot_ops fusek_dev_slot_ops = {
 	.send = dev_send,
-	.parked_done = dev_parked_done,
+	.parked_done = fusek_dev_slot_give_back,
 	.park = dev_park,
+	.leaves_late_slot = true,
 	.expire = dev_expire,
 	.unmap = dev_unmap,
 };
 
-static struct slot *
-spare_slot_take(struct fusek_session *s)
+struct slot *
+fusek_dev_slot_take_spare(struct fusek_session *s)
 {
 	struct slot *slot = NULL;
 
@@ -187,7 +192,7 @@ spare_slot_take(struct fusek_session *s)
 static struct slot *
 dev_slot_get(struct fusek_session *s)
 {
-	struct slot *slot = spare_slot_take(s);
+	struct slot *slot = fusek_dev_slot_take_spare(s);
 
 	if (slot)
 		return slot;
@@ -270,11 +275,11 @@ connection_over(struct fusek_session *s, int err)
 	fusek_session_gone(s);
 }
 
-/* What cannot be decoded is answered, so that no caller waits for it. */
-static void
-refuse(struct fusek_session *s, const struct slot *slot, size_t size)
+/* So that no caller waits for it. */
+void
+fusek_dev_refuse(struct fusek_session *s, const void *bytes, size_t size)
 {
-	const struct fuse_in_header *in = (const void *)slot->in;
+	const struct fuse_in_header *in = bytes;
 
 	if (size < sizeof(*in) || !in->unique || !fusek_opcode_has_reply(in->opcode)) {
 		log_warn("fuse", "%s: malformed message of %zu bytes ignored", s->name, size);
@@ -299,7 +304,7 @@ serve(struct worker *worker, struct slot *slot, size_t size)
 	fusek_session_note_busy(s);
 	slot->used_large |= size > FUSEK_MIN_BODY;
 	if (fusek_decode_message(&s->layout, slot->in, size, &slot->scratch, &slot->req) < 0) {
-		refuse(s, slot, size);
+		fusek_dev_refuse(s, slot->in, size);
 		return;
 	}
 	atomic_store(&slot->worker, worker);

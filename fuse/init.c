@@ -52,8 +52,44 @@ offered_flags(const struct fuse_init_in *in, uint32_t minor)
 	return offered & ~flags_unknown_to(minor);
 }
 
+/* The file system's own word on every value. A positive errno: refused. */
+static int
+negotiate_values(struct fusek_session *s, const struct fuse_init_in *in, uint64_t capable,
+		 uint64_t *want)
+{
+	struct fusek_config *c = &s->config;
+	struct fusek_negotiation n = {
+		.major = in->major,
+		.minor = in->minor,
+		.capable = capable,
+		.want = *want,
+		.max_write = s->max_write,
+		.max_readahead = c->max_readahead ? MIN(c->max_readahead, in->max_readahead)
+						  : in->max_readahead,
+		.time_gran_ns = c->time_gran_ns,
+		.max_stack_depth = c->max_stack_depth,
+	};
+
+	s->ops.negotiate(s->ctx, &n);
+	*want = n.want;
+	s->max_write = MIN(s->max_write, MAX(n.max_write & ~(uint32_t)(FUSEK_PAGE - 1),
+					     (uint32_t)FUSEK_PAGE));
+	c->max_readahead = n.max_readahead;
+	s->no_readahead = n.max_readahead == 0;
+	if (n.max_background) {
+		c->max_background = MIN(n.max_background, (uint32_t)UINT16_MAX);
+		c->congestion_threshold = c->max_background * 3 / 4;
+	}
+	if (n.congestion_threshold)
+		c->congestion_threshold = MIN(n.congestion_threshold, c->max_background);
+	if (n.time_gran_ns && n.time_gran_ns <= 1000000000)
+		c->time_gran_ns = n.time_gran_ns;
+	c->max_stack_depth = MIN(n.max_stack_depth, 2u);
+	return n.err;
+}
+
 static uint64_t
-wanted_flags(struct fusek_session *s, uint64_t offered)
+wanted_flags(struct fusek_session *s, const struct fuse_init_in *in, uint64_t offered, int *ret_err)
 {
 	uint64_t want = s->config.want & offered;
 
@@ -61,6 +97,7 @@ wanted_flags(struct fusek_session *s, uint64_t offered)
 		want |= FUSE_PASSTHROUGH & offered;
 	if (s->ops.init)
 		s->ops.init(s->ctx, offered & ~forbidden_flags, &want);
+	*ret_err = s->ops.negotiate ? negotiate_values(s, in, offered & ~forbidden_flags, &want) : 0;
 	want = (want & offered & ~forbidden_flags) | (own_flags & offered);
 	if (want & FUSE_PASSTHROUGH && want & FUSE_WRITEBACK_CACHE) {
 		log_warn("fuse", "%s: passthrough left out, writeback cache excludes it", s->name);
@@ -87,8 +124,9 @@ module_parameter_is_no(void)
 static bool
 choose_ring(struct fusek_session *s, uint64_t offered, char *why, size_t why_size)
 {
-	if (s->config.transport == FUSEK_TRANSPORT_DEV) {
-		snprintf(why, why_size, "/dev/fuse: asked for");
+	if (s->config.transport == FUSEK_TRANSPORT_DEV || s->state == SESSION_CREATED) {
+		snprintf(why, why_size, "/dev/fuse: %s",
+			 s->state == SESSION_CREATED ? "own loop" : "asked for");
 		return false;
 	}
 	if (!(offered & FUSE_OVER_IO_URING)) {
@@ -113,8 +151,9 @@ fill_answer(struct fusek_session *s, const struct fuse_init_in *in, struct fuse_
 	*out = (struct fuse_init_out){
 		.major = FUSE_KERNEL_VERSION,
 		.minor = s->minor,
-		.max_readahead = c->max_readahead ? MIN(c->max_readahead, in->max_readahead)
-						  : in->max_readahead,
+		.max_readahead = s->no_readahead    ? 0
+				 : c->max_readahead ? MIN(c->max_readahead, in->max_readahead)
+						    : in->max_readahead,
 		.flags = (uint32_t)s->flags,
 		.flags2 = (uint32_t)(s->flags >> 32),
 		.max_background = (uint16_t)c->max_background,
@@ -184,7 +223,14 @@ negotiate(struct fusek_session *s, uint64_t unique, const struct fuse_init_in *i
 
 	s->minor = MIN(in->minor, s->config.max_minor);
 	uint64_t offered = offered_flags(in, s->minor);
-	s->flags = wanted_flags(s, offered);
+	int refused = 0;
+	s->flags = wanted_flags(s, in, offered, &refused);
+	if (refused) {
+		int err = send_answer(s, unique, refused, NULL, 0);
+		(void)err; /* the session ends either way */
+		fusek_session_gone(s);
+		return;
+	}
 	if (!(s->flags & FUSE_MAX_PAGES)) /* 32 pages is what such a connection can carry */
 		s->max_write = MIN(s->max_write, 32u * FUSEK_PAGE);
 	s->layout.setxattr_ext = s->flags & FUSE_SETXATTR_EXT;

@@ -221,15 +221,11 @@ join_finished(struct fusek_session *s)
  * been told to already. The number stays taken by /dev/null, so that a late answer cannot
  * reach a stranger's descriptor.
  */
-static void
-close_device(struct fusek_session *s)
+void
+fusek_session_close_device(struct fusek_session *s)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	/* Readers may all have left before they had to be sent home; somebody else's copy of the
-	 * descriptor (a child's) must not keep the connection waiting for answers. */
-	if (!atomic_load(&s->gone))
-		fusek_dev_abort(s);
 	if (null_fd >= 0) {
 		dup3(null_fd, s->dev_fd, O_CLOEXEC);
 		close(null_fd);
@@ -238,6 +234,16 @@ close_device(struct fusek_session *s)
 	s->device_closed = true;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
+}
+
+static void
+close_device(struct fusek_session *s)
+{
+	/* Readers may all have left before they had to be sent home; somebody else's copy of the
+	 * descriptor (a child's) must not keep the connection waiting for answers. */
+	if (!atomic_load(&s->gone))
+		fusek_dev_abort(s);
+	fusek_session_close_device(s);
 }
 
 /* One step towards the end: readers are sent home, then the device goes, then handlers end. */

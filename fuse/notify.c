@@ -70,6 +70,26 @@ fusek_notify_store(struct fusek_session *s, uint64_t nodeid, uint64_t offset, co
 }
 
 int
+fusek_notify_retrieve(struct fusek_session *s, uint64_t unique, uint64_t nodeid, uint64_t offset,
+		      uint32_t size)
+{
+	struct fuse_notify_retrieve_out out = {
+		.notify_unique = unique, .nodeid = nodeid, .offset = offset, .size = size};
+	struct iovec iov = {&out, sizeof(out)};
+
+	return notify(s, FUSE_NOTIFY_RETRIEVE, &iov, 1);
+}
+
+int
+fusek_notify_poll(struct fusek_session *s, uint64_t kh)
+{
+	struct fuse_notify_poll_wakeup_out out = {.kh = kh};
+	struct iovec iov = {&out, sizeof(out)};
+
+	return notify(s, FUSE_NOTIFY_POLL, &iov, 1);
+}
+
+int
 fusek_notify_inc_epoch(struct fusek_session *s)
 {
 	return s->minor < 44 ? -ENOSYS : notify(s, FUSE_NOTIFY_INC_EPOCH, NULL, 0);

@@ -56,6 +56,16 @@ note_file(struct fusek_session *s, const struct fusek_req *req, const struct iov
 	atomic_store_explicit(&s->next_file, i + 1, memory_order_relaxed);
 }
 
+/* The request is answered. The slot may be gone afterwards. */
+static void
+let_go(struct slot *slot, bool parked)
+{
+	if (slot->session->config.late_replies)
+		parked = atomic_fetch_or(&slot->hand, HAND_REPLIED) & HAND_RETURNED;
+	if (parked)
+		slot->ops->parked_done(slot);
+}
+
 static int
 finish(struct fusek_req *req, int err, const struct iovec *iov, int n_iov, size_t size,
        bool in_place)
@@ -63,6 +73,11 @@ finish(struct fusek_req *req, int err, const struct iovec *iov, int n_iov, size_
 	struct slot *slot = slot_of(req);
 	bool parked = slot->parked;
 	int ret = -ENOENT;
+
+	if (!fusek_opcode_has_reply(req->opcode)) {
+		fusek_reply_none(req);
+		return 0;
+	}
 
 	if (slot->watched)
 		unwatch(slot);
@@ -76,9 +91,24 @@ finish(struct fusek_req *req, int err, const struct iovec *iov, int n_iov, size_
 		};
 		ret = slot->ops->send(slot, &header, iov, n_iov, in_place);
 	}
-	if (parked)
-		slot->ops->parked_done(slot);
+	let_go(slot, parked);
 	return ret;
+}
+
+void
+fusek_reply_none(struct fusek_req *req)
+{
+	struct slot *slot = slot_of(req);
+	bool parked = slot->parked;
+
+	if (!slot->ops->leaves_late_slot && fusek_opcode_has_reply(req->opcode)) {
+		fusek_reply_err(req, EIO); /* the entry has to be committed with something */
+		return;
+	}
+	if (slot->watched)
+		unwatch(slot);
+	claim_for_owner(slot);
+	let_go(slot, parked);
 }
 
 int
@@ -237,6 +267,13 @@ handle_interrupt(struct fusek_session *s, struct fusek_req *req)
 			  (unsigned long long)unique, err);
 }
 
+/* fusek_dev_kick asked for it. */
+static bool
+is_kick(const struct fusek_req *req)
+{
+	return req->opcode == FUSE_NOTIFY_REPLY && req->unique & FUSEK_KICK_UNIQUE;
+}
+
 /* Operations that are the session's own. True when the request was one. */
 static bool
 dispatch_own(struct worker *worker, struct slot *slot)
@@ -244,6 +281,10 @@ dispatch_own(struct worker *worker, struct slot *slot)
 	struct fusek_session *s = slot->session;
 	struct fusek_req *req = &slot->req;
 
+	if (is_kick(req))
+		return true;
+	if (!fusek_opcode_has_reply(req->opcode) && s->ops.op[req->opcode])
+		return false;
 	switch (req->opcode) {
 	case FUSE_FORGET:
 		if (s->ops.forget)
@@ -257,7 +298,7 @@ dispatch_own(struct worker *worker, struct slot *slot)
 	case FUSE_INTERRUPT:
 		handle_interrupt(s, req);
 		return true;
-	case FUSE_NOTIFY_REPLY: /* fusek_dev_kick asked for it */
+	case FUSE_NOTIFY_REPLY:
 		return true;
 	case FUSE_INIT:
 		fusek_init_handle(worker, slot);
@@ -277,10 +318,29 @@ open_slot(struct fusek_session *s, struct slot *slot)
 	slot->req.out_cap = (uint32_t)slot->out_cap;
 	if (s->config.deadline_ms)
 		atomic_store(&slot->started_ns, clock_monotonic_ns());
+	atomic_store_explicit(&slot->hand, 0, memory_order_relaxed);
 	atomic_store(&slot->unique, slot->req.unique);
 	atomic_store(&slot->claim, generation | CLAIM_OPEN);
 	if (unlikely(atomic_load(&s->n_early) > 0))
 		take_early_interrupt(s, slot);
+}
+
+/* The handler has returned. What it did not answer is in somebody else's hands now. */
+static void
+leave_to_replier(struct worker *worker, struct slot *slot)
+{
+	const struct slot_ops *ops = slot->ops;
+
+	if (ops->leaves_late_slot)
+		atomic_store_explicit(&slot->worker, NULL, memory_order_relaxed);
+	if (atomic_fetch_or(&slot->hand, HAND_RETURNED) & HAND_REPLIED)
+		return;
+	if (ops->leaves_late_slot) {
+		worker->slot = NULL;
+		return;
+	}
+	slot->parked = true;
+	ops->park(slot);
 }
 
 void
@@ -302,6 +362,10 @@ fusek_dispatch(struct worker *worker, struct slot *slot)
 	else
 		fusek_reply_err(req, req->opcode == FUSE_DESTROY ? 0 : ENOSYS);
 
+	if (s->config.late_replies) {
+		leave_to_replier(worker, slot);
+		return;
+	}
 	/* A parked slot may be gone already; worker->slot tells without touching it. */
 	if (worker->slot != slot || slot->parked || !slot_is_open(slot))
 		return;

@@ -109,6 +109,7 @@ check_config(const struct fusek_config *c)
 		  c->transport >= FUSEK_TRANSPORT_AUTO && c->transport <= FUSEK_TRANSPORT_DEV &&
 		  (c->max_minor == 0 || c->max_minor >= FUSE_KERNEL_MINOR_MIN) &&
 		  (c->max_threads == 0 || c->min_threads <= c->max_threads) &&
+		  !c->read == !c->writev &&
 		  c->max_stack_depth <= 2;
 
 	return ok ? 0 : -EINVAL;
@@ -239,12 +240,20 @@ fusek_session_wait_ready(struct fusek_session *s, uint32_t timeout_ms)
 	return atomic_load(&s->ready) ? 0 : -ETIMEDOUT;
 }
 
+/* Whoever has returned without an answer may never give one: nobody waits for it. */
+static bool
+slot_is_served(const struct fusek_session *s, struct slot *slot)
+{
+	return slot_is_open(slot) &&
+	       !(s->config.late_replies && atomic_load(&slot->hand) & HAND_RETURNED);
+}
+
 /* Requests that a handler runs for, or somebody else holds. */
 static bool
 has_open_requests_locked(struct fusek_session *s)
 {
 	list_for_each(pos, &s->slots)
-		if (slot_is_open(list_entry(pos, struct slot, node)))
+		if (slot_is_served(s, list_entry(pos, struct slot, node)))
 			return true;
 	return false;
 }
@@ -268,7 +277,10 @@ fusek_session_stop(struct fusek_session *s, uint32_t drain_ms)
 	mutex_lock(&s->lock);
 	while (s->keeper_started && s->state == SESSION_RUNNING && !s->device_closed)
 		cond_wait(&s->changed, &s->lock);
+	bool without_threads = s->state == SESSION_CREATED && !s->device_closed;
 	mutex_unlock(&s->lock);
+	if (without_threads)
+		fusek_session_close_device(s);
 }
 
 void

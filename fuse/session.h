@@ -26,6 +26,8 @@
 
 struct fusek_session;
 
+enum { FUSEK_REQ_USER_SIZE = 96 };
+
 /*
  * One request. arg is the operation's fixed structure (fuse_open_in …; zero-extended to its
  * current size when an older minor sent a shorter one), payload what follows: names (each
@@ -48,21 +50,39 @@ struct fusek_req {
 	uint32_t data_size;
 	const void *ext;   /* extension area (supplementary groups, security context), or NULL */
 	uint32_t ext_size;
-	void *out;         /* where a reply can be built in place */
+	void *out;         /* where a reply can be built in place; NULL: see _process() */
 	uint32_t out_cap;  /* at least max(max_write, 4096) bytes for READ-like operations */
+	/* The handler's own, zeroed at the start, valid until the reply. */
+	_Alignas(16) unsigned char user[FUSEK_REQ_USER_SIZE];
 };
 
 typedef void fusek_handler(void *ctx, struct fusek_req *req);
 
+/* What INIT is about to be answered with; see fusek_ops.negotiate. */
+struct fusek_negotiation {
+	uint32_t major, minor; /* the kernel's */
+	uint64_t capable;      /* INIT flags that may be wanted */
+	uint64_t want;         /* may be changed, among capable */
+	uint32_t max_write;    /* bytes; may be lowered */
+	uint32_t max_readahead; /* bytes; may be lowered */
+	uint32_t max_background, congestion_threshold; /* 0: the session's defaults */
+	uint32_t time_gran_ns;
+	uint32_t max_stack_depth;
+	int err; /* a positive errno refuses the kernel and ends the session */
+};
+
 /*
  * What a file system answers. A NULL handler is answered ENOSYS by the session (which tells the
- * kernel not to ask again where the protocol says so). INIT, DESTROY, FORGET, BATCH_FORGET and
- * INTERRUPT are the session's own business and come through the calls below.
+ * kernel not to ask again where the protocol says so). INIT and INTERRUPT are the session's own
+ * business. FORGET, BATCH_FORGET and NOTIFY_REPLY come through op[] where there is a handler, which
+ * ends them with fusek_reply_none; else forgets come through forget().
  */
 struct fusek_ops {
 	fusek_handler *op[FUSE_OPCODE_LIMIT];
 	/* Before INIT is answered: may clear or set bits of *want among capable. May be NULL. */
 	void (*init)(void *ctx, uint64_t capable, uint64_t *want);
+	/* The same with every value of the answer, after init. May be NULL. */
+	void (*negotiate)(void *ctx, struct fusek_negotiation *negotiation);
 	/* Exactly n references to nodeid are dropped. Never replied to. */
 	void (*forget)(void *ctx, uint64_t nodeid, uint64_t n);
 	/* The connection has ended (unmounted, aborted or stopped). Called once, when no handler
@@ -90,6 +110,14 @@ struct fusek_config {
 	                                  may still take before it is answered EINTR in that way */
 	uint64_t want;                 /* FUSE_* INIT flags asked for, as far as the kernel has them */
 	uint32_t max_minor;            /* 0: 45. Lower values answer INIT as an older server would */
+	bool late_replies;             /* a handler may return without reply or park: the reply comes
+	                                  later, or never; requests that nobody answers end with
+	                                  the session */
+	/* Instead of read(2) and writev(2) on the device, results as theirs; both or none. Only
+	 * with fusek_session_process. */
+	ssize_t (*read)(void *ctx, int fd, void *bytes, size_t size);
+	ssize_t (*writev)(void *ctx, int fd, const struct iovec *iov, int n_iov);
+	void *io_ctx;
 };
 
 struct fusek_info {
@@ -131,6 +159,19 @@ void fusek_session_destroy(struct fusek_session *session);
 void fusek_session_info(struct fusek_session *session, struct fusek_info *ret_info);
 
 /*
+ * A session without threads, instead of start(): its owner reads and processes messages itself, on
+ * any threads, on /dev/fuse only. Needs config.late_replies. out is NULL and what arg, names and
+ * data point to is valid until process() returns only. There are no deadlines. stop() gives the
+ * device up, without ending a connection that another process holds as well.
+ */
+/* One message: its bytes (> 0), 0 when the connection is over, or -errno (-EINTR, -EAGAIN …).
+ * size: at least fusek_session_buffer_size(). */
+NODISCARD ssize_t fusek_session_receive(struct fusek_session *session, void *bytes, size_t size);
+/* Calls the handler. What cannot be decoded is answered. bytes: aligned to 8. */
+void fusek_session_process(struct fusek_session *session, const void *bytes, size_t size);
+size_t fusek_session_buffer_size(const struct fusek_session *session);
+
+/*
  * Replies. err is a positive errno of the protocol, 0 for success. Each ends the request:
  * it must not be touched afterwards. They return -ENOENT when the caller was interrupted or gone
  * (so that an OPEN or CREATE can undo), else 0.
@@ -140,6 +181,9 @@ int fusek_reply(struct fusek_req *req, const void *data, size_t size);
 int fusek_reply_iov(struct fusek_req *req, const struct iovec *iov, int n_iov);
 /* The first size bytes of req->out, already filled. */
 int fusek_reply_in_place(struct fusek_req *req, size_t size);
+/* Ends a request that the kernel wants no answer to (FORGET …). Of another one, the caller is left
+ * waiting until the connection ends; on io_uring it gets EIO. */
+void fusek_reply_none(struct fusek_req *req);
 
 /*
  * The handler will return without having replied; the reply comes later from any thread. On
@@ -168,6 +212,10 @@ int fusek_notify_delete(struct fusek_session *session, uint64_t parent, uint64_t
 			const char *name, size_t name_size);
 int fusek_notify_store(struct fusek_session *session, uint64_t nodeid, uint64_t offset,
 		       const void *data, uint32_t size);
+/* The pages come back as a NOTIFY_REPLY with this unique, 1 to 2^62-1. */
+int fusek_notify_retrieve(struct fusek_session *session, uint64_t unique, uint64_t nodeid,
+			  uint64_t offset, uint32_t size);
+int fusek_notify_poll(struct fusek_session *session, uint64_t kh);
 int fusek_notify_inc_epoch(struct fusek_session *session);
 
 /* Passthrough: registers fd (not taken) as backing file; CAP_SYS_ADMIN. -errno or id > 0. */

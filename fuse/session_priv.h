@@ -38,6 +38,12 @@ enum {
 
 enum slot_claim { CLAIM_IDLE, CLAIM_OPEN, CLAIM_ANSWERED, CLAIM_EXPIRED, CLAIM_MASK = 3 };
 
+/* With late replies: who of the two has let go of a request. The second one gives the slot back. */
+enum slot_hand { HAND_REPLIED = 1, HAND_RETURNED = 2 };
+
+/* The numbers of NOTIFY_REPLYs that nobody but fusek_dev_kick asked for. */
+#define FUSEK_KICK_UNIQUE (1ull << 62)
+
 struct slot;
 struct worker;
 
@@ -51,6 +57,8 @@ struct slot_ops {
 	void (*parked_done)(struct slot *slot);
 	/* park() was called by the handler, on the slot's worker. */
 	void (*park)(struct slot *slot);
+	/* With late replies: the worker goes on with another slot. */
+	bool leaves_late_slot;
 	/* The keeper won the claim: answer error, and set the slot aside if its handler runs. */
 	void (*expire)(struct slot *slot, const struct fuse_out_header *header);
 	/* Gives back what map points to. */
@@ -64,6 +72,7 @@ struct slot {
 	struct worker *_Atomic worker; /* whose thread runs the handler; NULL: parked */
 
 	_Atomic uint64_t claim;       /* pairs: dispatch stores, reply and keeper compare-exchange */
+	_Atomic unsigned int hand;    /* enum slot_hand; pairs: the reply and the worker set bits */
 	_Atomic uint64_t unique;      /* of the request; read by whoever delivers an INTERRUPT */
 	_Atomic uint64_t interrupted; /* the unique that was interrupted */
 	_Atomic uint64_t interrupted_ns; /* when; stored before interrupted, read after it */
@@ -144,6 +153,7 @@ struct fusek_session {
 	uint32_t minor;
 	uint64_t flags;
 	uint32_t max_write;
+	bool no_readahead; /* asked for by negotiate() */
 	size_t body_size; /* largest payload or reply body */
 
 	_Atomic bool ready;     /* INIT is answered */
@@ -231,6 +241,13 @@ void fusek_dev_abort(struct fusek_session *session);
 /* Makes the kernel queue a NOTIFY_REPLY from this thread's CPU; false when it cannot be asked. */
 bool fusek_dev_kick(struct fusek_session *session);
 
+/* The slot, no longer in use, becomes a spare one or ends. */
+void fusek_dev_slot_give_back(struct slot *slot);
+/* A spare slot, or NULL. */
+struct slot *fusek_dev_slot_take_spare(struct fusek_session *session);
+/* Answers a message that cannot be decoded. */
+void fusek_dev_refuse(struct fusek_session *session, const void *bytes, size_t size);
+
 /* control.c: a descriptor that aborts the connection when written to, or -1. */
 int fusek_control_open(int dev_fd);
 
@@ -249,6 +266,8 @@ session_must_leave(struct fusek_session *s)
 }
 
 /* keeper.c */
+/* Gives the device up; its number stays taken. Once. */
+void fusek_session_close_device(struct fusek_session *session);
 bool fusek_pool_may_grow_locked(struct pool *pool);
 void *fusek_keeper_main(void *arg);
 

@@ -499,10 +499,11 @@ serve(struct worker *worker, struct slot *slot)
 			      atomic_load_explicit(&worker->n_requests, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 	fusek_session_note_busy(s);
-	if (!fusek_opcode_has_reply(in.opcode)) { /* our own kick */
+	if (!fusek_opcode_has_reply(in.opcode)) { /* NOTIFY_REPLY: the entry wants an answer */
 		struct fuse_out_header done = {.len = sizeof(done), .unique = in.unique};
 		put_answer(slot, &done, 0);
-		return false;
+		if (in.opcode == FUSE_NOTIFY_REPLY && in.unique & FUSEK_KICK_UNIQUE)
+			return false;
 	}
 	if (payload_sz > slot->out_cap ||
 	    fusek_decode_ring(&s->layout, &in, entry->op_in, slot->out, payload_sz, &slot->scratch,
