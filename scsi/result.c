@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include "base/endian.h"
-#include "base/log.h"
 
 static const struct sense_row {
 	uint8_t key, asc, ascq;
@@ -265,35 +264,6 @@ scsi_sense_parse(const uint8_t *bytes, size_t size, struct scsi_result *ret)
 	if (ok)
 		*ret = res;
 	return ok;
-}
-
-struct scsi_result
-scsi_result_from_errno(int err, bool is_write)
-{
-	switch (err < 0 ? -err : err) {
-	case 0:
-		return scsi_good();
-	case EIO:
-	case ENXIO:
-	case EBADMSG:
-	case EREMOTEIO:
-		return scsi_sense(is_write ? SENSE_WRITE_ERROR : SENSE_UNRECOVERED_READ_ERROR);
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
-		return scsi_sense(SENSE_SPACE_ALLOCATION_FAILED);
-	case EROFS:
-	case EPERM:
-	case EACCES:
-		return scsi_sense(SENSE_WRITE_PROTECTED);
-	case EAGAIN:
-	case EBUSY:
-	case ENOMEM:
-		return scsi_status_only(SCSI_BUSY);
-	default:
-		log_error("scsi", "unexpected errno=%d of a storage program", err);
-		return scsi_sense(SENSE_INTERNAL_FAILURE);
-	}
 }
 
 static int

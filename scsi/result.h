@@ -107,10 +107,7 @@ size_t scsi_sense_format(const struct scsi_result *res, bool descriptor,
  * ret untouched: not sense data. */
 bool scsi_sense_parse(const uint8_t *bytes, size_t size, struct scsi_result *ret);
 
-/* A POSIX storage program's errno as sense, by direction: ENOSPC is SPACE ALLOCATION FAILED WRITE
- * PROTECT, EIO a medium error, an unmapped one HARDWARE ERROR 44h/00h and a line in the log. */
-struct scsi_result scsi_result_from_errno(int err, bool is_write);
-/* The other way, for block doors: positive errno; 0 when good. */
+/* For block doors, what a failure is to the kernel: positive errno; 0 when good. */
 int scsi_result_to_errno(struct scsi_result res);
 
 #endif

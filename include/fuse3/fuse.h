@@ -58,8 +58,8 @@ struct fuse_config {
 	double attr_timeout;     /* seconds that attributes are valid */
 	int32_t intr;            /* interrupted requests: the thread gets a signal */
 	int32_t intr_signal;
-	int32_t remember;        /* seconds that nodes outlive the kernel's interest; -1: for ever */
-	int32_t hard_remove;     /* open files are removed at once, not renamed to .fuse_hiddenXXX */
+	int32_t remember;        /* seconds that forgotten nodes are kept; -1: for ever */
+	int32_t hard_remove;     /* open files are removed at once, not renamed to .fuse_hidden… */
 	int32_t use_ino;         /* st_ino is the file system's */
 	int32_t readdir_ino;     /* d_ino from st_ino where it is known */
 	int32_t direct_io;       /* for all files; sets fuse_file_info.direct_io */

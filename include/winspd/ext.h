@@ -108,8 +108,9 @@ SPD_API const char *SpdxLastError(VOID);
  * "device" (a node in /dev) or "url". ERROR_MORE_DATA: Size is too small.
  */
 SPD_API DWORD SpdxStorageUnitDescribe(SPD_STORAGE_UNIT *StorageUnit, char *Buffer, SIZE_T Size);
-/* Called once, on a thread of the library, when the last door has ended by itself (the host ejected
- * the disk, somebody detached the device). Before StartDispatcher. */
+/* Called once, on a thread of the library, when the last door has ended by itself (somebody detached
+ * the device). Not when a host ejects a removable disk: it may load it again. Before
+ * StartDispatcher. */
 SPD_API VOID SpdxStorageUnitSetEnded(SPD_STORAGE_UNIT *StorageUnit,
 				     VOID (*Ended)(PVOID Context, BOOLEAN Normally),
 				     PVOID Context);

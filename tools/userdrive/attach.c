@@ -1,6 +1,10 @@
 /* userdrive attach: starts a disk program and says where the disk is. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,13 +177,55 @@ split_iscsi(const char *url, struct iscsi_url *u)
 	return true;
 }
 
-static void
-print_iscsi(const char *url)
+/* "0.0.0.0" is where the disk listens, not where somebody reaches it. */
+static bool
+is_every_address(const char *host)
 {
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
+}
+
+/* The first address of this machine that others may reach; its name when there is none. */
+static void
+own_address(char *dst, size_t cap)
+{
+	struct ifaddrs *all = NULL;
+	bool found = false;
+
+	if (getifaddrs(&all) == 0)
+		for (struct ifaddrs *a = all; a && !found; a = a->ifa_next)
+			found = a->ifa_addr && a->ifa_addr->sa_family == AF_INET &&
+				!(a->ifa_flags & IFF_LOOPBACK) &&
+				getnameinfo(a->ifa_addr, sizeof(struct sockaddr_in), dst,
+					    (socklen_t)cap, NULL, 0, NI_NUMERICHOST) == 0;
+	freeifaddrs(all);
+	if (!found && gethostname(dst, cap) < 0)
+		snprintf(dst, cap, "localhost");
+}
+
+static void
+reachable(struct iscsi_url *u, char *url, size_t cap)
+{
+	char lun[64] = "";
+	const char *slash = strrchr(url, '/');
+
+	if (!is_every_address(u->host))
+		return;
+	own_address(u->host, sizeof(u->host));
+	snprintf(u->portal, sizeof(u->portal), "%.200s:%s", u->host, u->port);
+	snprintf(lun, sizeof(lun), "%s", slash ? slash : "");
+	snprintf(url, cap, "iscsi://%s/%s%s", u->portal, u->name, lun);
+}
+
+static void
+print_iscsi(const char *place)
+{
+	char url[1024];
 	struct iscsi_url u;
 
-	if (!split_iscsi(url, &u))
+	if (!split_iscsi(place, &u))
 		return;
+	snprintf(url, sizeof(url), "%s", place);
+	reachable(&u, url, sizeof(url));
 	printf("  Linux    iscsiadm -m discovery -t sendtargets -p %s\n"
 	       "           iscsiadm -m node -T %s -p %s --login\n",
 	       u.portal, u.name, u.portal);

@@ -476,7 +476,7 @@ configure_device(struct scsi_door_instance *d, struct scsi_door_error *error)
 	d->is_direct = device.direct;
 	mutex_unlock(&d->lock);
 	if (d->direct && !device.direct)
-		log_warn("loop", "no direct I/O device=/dev/loop%d: data is cached twice",
+		log_warn("loop", "no direct I/O device=/dev/loop%d: the kernel copies data once more",
 			 device.number);
 	return 0;
 }
