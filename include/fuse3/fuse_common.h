@@ -157,7 +157,7 @@ struct fuse_conn_info {
 	uint32_t padding : 31;
 	uint64_t capable_ext;          /* in: FUSE_CAP_* */
 	uint64_t want_ext;             /* by fuse_set_feature_flag */
-	uint16_t request_timeout;      /* seconds until the kernel gives up the connection; 0: never */
+	uint16_t request_timeout;      /* seconds until the kernel gives up; 0: never */
 	uint16_t reserved[31];
 };
 

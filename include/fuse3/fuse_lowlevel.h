@@ -253,7 +253,7 @@ int fuse_reply_statx(fuse_req_t req, int flags, struct statx *statx, double attr
 
 /*
  * Builds the answer of readdir: writes an entry of name to buf if bufsize suffices, and returns
- * the bytes that it needs either way. Of stbuf only st_ino and the type in st_mode count. off: where
+ * the bytes that it needs either way. Of stbuf st_ino and the type in st_mode count. off: where
  * the listing continues after this entry, never 0.
  */
 size_t fuse_add_direntry(fuse_req_t req, char *buf, size_t bufsize, const char *name,
@@ -430,7 +430,8 @@ void fuse_session_destroy(struct fuse_session *se);
 int fuse_session_fd(struct fuse_session *se);
 /* Handles one request. */
 void fuse_session_process_buf(struct fuse_session *se, const struct fuse_buf *buf);
-/* Reads one request. buf->mem NULL: allocated, the caller's to free. Bytes, 0 at the end, -errno. */
+/* Reads one request. buf->mem NULL: allocated, to be freed by the caller. Bytes, 0 at the
+ * end, -errno. */
 int fuse_session_receive_buf(struct fuse_session *se, struct fuse_buf *buf);
 
 #ifdef __cplusplus
