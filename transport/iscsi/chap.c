@@ -236,13 +236,15 @@ int
 iscsi_auth_load(const char *path, struct iscsi_auth *ret_auth, char *error, size_t cap)
 {
 	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *text = fd < 0 ? NULL : malloc(AUTH_FILE_MAX);
+	char *text = fd < 0 ? NULL : calloc(1, AUTH_FILE_MAX);
 	ssize_t n = fd < 0 ? -errno : text ? 0 : -ENOMEM;
 
 	error[0] = 0;
 	if (n == 0)
 		n = auth_read(fd, text, error, cap);
-	int err = n < 0 ? (int)n : iscsi_auth_parse(text, (size_t)n, ret_auth, error, cap);
+	int err = n < 0  ? (int)n
+		  : text ? iscsi_auth_parse(text, (size_t)n, ret_auth, error, cap)
+			 : -EIO;
 
 	if (text)
 		explicit_bzero(text, AUTH_FILE_MAX);

