@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,11 +87,12 @@ journal_create(const char *path, const struct journal_header *header,
 	       struct journal **ret_journal)
 {
 	uint8_t p[HEADER_SIZE];
-	struct journal *j;
+	struct journal *j = NULL;
 	int err = open_file(path, "we", &j);
 
 	if (err)
 		return err;
+	assert(j);
 	encode_header(p, header);
 	if (fwrite(p, HEADER_SIZE, 1, j->file) != 1 || fflush(j->file) != 0) {
 		err = -errno;
@@ -136,11 +138,12 @@ journal_open(const char *path, struct journal_header *ret_header,
 	     struct journal **ret_journal)
 {
 	uint8_t p[HEADER_SIZE];
-	struct journal *j;
+	struct journal *j = NULL;
 	int err = open_file(path, "re", &j);
 
 	if (err)
 		return err;
+	assert(j);
 	err = fread(p, HEADER_SIZE, 1, j->file) == 1 ? decode_header(p, ret_header)
 						     : -EINVAL;
 	if (err) {
