@@ -4,18 +4,59 @@
 #include "api/fuse/api.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* -1 (or all ones): not given. Switches are 0 and 1. */
-struct fuse_conn_info_opts {
-	unsigned max_write, max_readahead, max_background, congestion_threshold, time_gran;
-	int atomic_o_trunc, posix_lock, flock, splice_write, splice_move, splice_read;
-	int auto_inval_data, readdirplus, readdirplus_auto, async_read, async_dio, writeback;
+/* What can be switched on and off. */
+enum {
+	ASYNC_READ,
+	ATOMIC_O_TRUNC,
+	POSIX_LOCK,
+	FLOCK,
+	SPLICE_WRITE,
+	SPLICE_MOVE,
+	SPLICE_READ,
+	AUTO_INVAL_DATA,
+	READDIRPLUS,
+	READDIRPLUS_AUTO,
+	ASYNC_DIO,
+	WRITEBACK,
+	N_SWITCHES
 };
 
-#define AT(field) offsetof(struct fuse_conn_info_opts, field)
-#define NUMBER(name) { #name "=%u", AT(name), 0 }
-#define SET(option, field, value) { option, AT(field), value }
+static const uint64_t switch_flags[N_SWITCHES] = {
+	[ASYNC_READ] = FUSE_CAP_ASYNC_READ,
+	[ATOMIC_O_TRUNC] = FUSE_CAP_ATOMIC_O_TRUNC,
+	[POSIX_LOCK] = FUSE_CAP_POSIX_LOCKS,
+	[FLOCK] = FUSE_CAP_FLOCK_LOCKS,
+	[SPLICE_WRITE] = FUSE_CAP_SPLICE_WRITE,
+	[SPLICE_MOVE] = FUSE_CAP_SPLICE_MOVE,
+	[SPLICE_READ] = FUSE_CAP_SPLICE_READ,
+	[AUTO_INVAL_DATA] = FUSE_CAP_AUTO_INVAL_DATA,
+	[READDIRPLUS] = FUSE_CAP_READDIRPLUS,
+	[READDIRPLUS_AUTO] = FUSE_CAP_READDIRPLUS_AUTO,
+	[ASYNC_DIO] = FUSE_CAP_ASYNC_DIO,
+	[WRITEBACK] = FUSE_CAP_WRITEBACK_CACHE,
+};
+
+/* Numbers: 0 is "not given". Where both on and off were given, off counts; but of readdirplus=…
+ * the last one. */
+struct fuse_conn_info_opts {
+	unsigned max_write, max_readahead, max_background, congestion_threshold, time_gran;
+	int on[N_SWITCHES];
+	int off[N_SWITCHES];
+	int readdirplus, readdirplus_auto; /* LAST_ON, LAST_OFF */
+};
+
+enum {
+	LAST_ON = 1,
+	LAST_OFF = 2
+};
+
+#define NUMBER(name) { #name "=%u", offsetof(struct fuse_conn_info_opts, name), 0 }
+#define ON(option, which) \
+	{ option, offsetof(struct fuse_conn_info_opts, on) + (which) * sizeof(int), 1 }
+#define OFF(option, which) \
+	{ option, offsetof(struct fuse_conn_info_opts, off) + (which) * sizeof(int), 1 }
+#define LAST(option, name, value) { option, offsetof(struct fuse_conn_info_opts, name), value }
 
 static const struct fuse_opt conn_opts[] = {
 	NUMBER(max_write),
@@ -23,62 +64,42 @@ static const struct fuse_opt conn_opts[] = {
 	NUMBER(max_background),
 	NUMBER(congestion_threshold),
 	NUMBER(time_gran),
-	SET("sync_read", async_read, 0),
-	SET("async_read", async_read, 1),
-	SET("atomic_o_trunc", atomic_o_trunc, 1),
-	SET("no_remote_lock", posix_lock, 0),
-	SET("no_remote_lock", flock, 0),
-	SET("no_remote_flock", flock, 0),
-	SET("no_remote_posix_lock", posix_lock, 0),
-	SET("splice_write", splice_write, 1),
-	SET("no_splice_write", splice_write, 0),
-	SET("splice_move", splice_move, 1),
-	SET("no_splice_move", splice_move, 0),
-	SET("splice_read", splice_read, 1),
-	SET("no_splice_read", splice_read, 0),
-	SET("auto_inval_data", auto_inval_data, 1),
-	SET("no_auto_inval_data", auto_inval_data, 0),
-	SET("readdirplus=no", readdirplus, 0),
-	SET("readdirplus=yes", readdirplus, 1),
-	SET("readdirplus=yes", readdirplus_auto, 0),
-	SET("readdirplus=auto", readdirplus, 1),
-	SET("readdirplus=auto", readdirplus_auto, 1),
-	SET("async_dio", async_dio, 1),
-	SET("no_async_dio", async_dio, 0),
-	SET("writeback_cache", writeback, 1),
-	SET("no_writeback_cache", writeback, 0),
+	OFF("sync_read", ASYNC_READ),
+	ON("async_read", ASYNC_READ),
+	ON("atomic_o_trunc", ATOMIC_O_TRUNC),
+	OFF("no_remote_lock", POSIX_LOCK),
+	OFF("no_remote_lock", FLOCK),
+	OFF("no_remote_flock", FLOCK),
+	OFF("no_remote_posix_lock", POSIX_LOCK),
+	ON("splice_write", SPLICE_WRITE),
+	OFF("no_splice_write", SPLICE_WRITE),
+	ON("splice_move", SPLICE_MOVE),
+	OFF("no_splice_move", SPLICE_MOVE),
+	ON("splice_read", SPLICE_READ),
+	OFF("no_splice_read", SPLICE_READ),
+	ON("auto_inval_data", AUTO_INVAL_DATA),
+	OFF("no_auto_inval_data", AUTO_INVAL_DATA),
+	LAST("readdirplus=no", readdirplus, LAST_OFF),
+	LAST("readdirplus=yes", readdirplus, LAST_ON),
+	LAST("readdirplus=yes", readdirplus_auto, LAST_OFF),
+	LAST("readdirplus=auto", readdirplus, LAST_ON),
+	LAST("readdirplus=auto", readdirplus_auto, LAST_ON),
+	ON("async_dio", ASYNC_DIO),
+	OFF("no_async_dio", ASYNC_DIO),
+	ON("writeback_cache", WRITEBACK),
+	OFF("no_writeback_cache", WRITEBACK),
 	FUSE_OPT_END
-};
-
-/* The switches, and what they switch. */
-static const struct {
-	size_t at;
-	uint64_t flag;
-} switches[] = {
-	{ AT(async_read), FUSE_CAP_ASYNC_READ },
-	{ AT(atomic_o_trunc), FUSE_CAP_ATOMIC_O_TRUNC },
-	{ AT(posix_lock), FUSE_CAP_POSIX_LOCKS },
-	{ AT(flock), FUSE_CAP_FLOCK_LOCKS },
-	{ AT(splice_write), FUSE_CAP_SPLICE_WRITE },
-	{ AT(splice_move), FUSE_CAP_SPLICE_MOVE },
-	{ AT(splice_read), FUSE_CAP_SPLICE_READ },
-	{ AT(auto_inval_data), FUSE_CAP_AUTO_INVAL_DATA },
-	{ AT(readdirplus), FUSE_CAP_READDIRPLUS },
-	{ AT(readdirplus_auto), FUSE_CAP_READDIRPLUS_AUTO },
-	{ AT(async_dio), FUSE_CAP_ASYNC_DIO },
-	{ AT(writeback), FUSE_CAP_WRITEBACK_CACHE },
 };
 
 struct fuse_conn_info_opts *
 fuse_parse_conn_info_opts(struct fuse_args *args)
 {
-	struct fuse_conn_info_opts *opts = malloc(sizeof(*opts));
+	struct fuse_conn_info_opts *opts = calloc(1, sizeof(*opts));
 
 	if (!opts) {
 		fuse_log(FUSE_LOG_ERR, "fuse: memory allocation failed\n");
 		return NULL;
 	}
-	memset(opts, 0xff, sizeof(*opts));
 	if (fuse_opt_parse(args, opts, conn_opts, NULL) == -1) {
 		free(opts);
 		return NULL;
@@ -89,21 +110,15 @@ fuse_parse_conn_info_opts(struct fuse_args *args)
 static void
 number_apply(uint32_t *to, unsigned value)
 {
-	if (value != ~0u)
+	if (value)
 		*to = value;
 }
 
 static void
-switch_apply(struct fuse_conn_info *conn, int value, uint64_t flag)
+last_apply(struct fuse_conn_info_opts *opts, int which, int last)
 {
-	/* Asked for whether offered or not: the connection then says that it is unknown, which is
-	 * what somebody who gave the option wants to hear. */
-	if (value == 1) {
-		conn->want |= (uint32_t)flag;
-		conn->want_ext |= flag;
-	} else if (value == 0) {
-		fuse_unset_feature_flag(conn, flag);
-	}
+	opts->on[which] = last == LAST_ON;
+	opts->off[which] = last == LAST_OFF;
 }
 
 void
@@ -111,15 +126,21 @@ fuse_apply_conn_info_opts(struct fuse_conn_info_opts *opts, struct fuse_conn_inf
 {
 	size_t i;
 
+	last_apply(opts, READDIRPLUS, opts->readdirplus);
+	last_apply(opts, READDIRPLUS_AUTO, opts->readdirplus_auto);
 	number_apply(&conn->max_write, opts->max_write);
 	number_apply(&conn->max_readahead, opts->max_readahead);
 	number_apply(&conn->max_background, opts->max_background);
 	number_apply(&conn->congestion_threshold, opts->congestion_threshold);
 	number_apply(&conn->time_gran, opts->time_gran);
-	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		int value;
-
-		memcpy(&value, (char *)opts + switches[i].at, sizeof(value));
-		switch_apply(conn, value, switches[i].flag);
+	for (i = 0; i < N_SWITCHES; i++) {
+		/* Asked for whether offered or not: the connection then says that it is unknown,
+		 * which is what somebody who gave the option wants to hear. */
+		if (opts->on[i]) {
+			conn->want |= (uint32_t)switch_flags[i];
+			conn->want_ext |= switch_flags[i];
+		}
+		if (opts->off[i])
+			fuse_unset_feature_flag(conn, switch_flags[i]);
 	}
 }
