@@ -195,7 +195,7 @@ hl_op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 void
 hl_op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-	struct path_want want = {.id = ino, .optional = true};
+	struct path_want want = {.id = ino};
 	struct statvfs st = {0};
 	struct hl_op o;
 	int err = hl_begin(&o, req, &want, ino ? 1 : 0);

@@ -12,7 +12,7 @@ chain_length(const struct node *n, size_t *ret_len)
 
 	for (; n->id != NODE_ROOT_ID; n = n->parent) {
 		if (!n->name)
-			return -ENOENT;
+			return -ESTALE;
 		len += 1 + strlen(n->name);
 	}
 	*ret_len = len;
@@ -103,7 +103,7 @@ resolve(struct nodes *t, struct path_lock *l, const struct path_want *want, int 
 	for (int i = 0; i < n_wants; i++) {
 		int err = path_build(l, i, &want[i]);
 
-		if (err == -ENOENT && want[i].optional)
+		if (err == -ESTALE && want[i].optional)
 			l->chain[i] = NULL;
 		else if (err < 0)
 			return err;

@@ -30,8 +30,8 @@ struct path_lock {
 };
 
 /*
- * Locks n_wants (1 or 2) names and builds their paths. 0, -ENOENT when a name on the way was
- * removed, -ESTALE without such a node, -EINVAL when one name to write is on the way to the other,
+ * Locks n_wants (1 or 2) names and builds their paths. 0, -ESTALE when a name on the way was
+ * removed or without such a node, -EINVAL when one name to write is on the way to the other,
  * -ENOMEM; nothing is held then. May wait. With n_wants 0 it holds nothing and cannot fail. A
  * lock that failed may be unlocked too, and one twice.
  */
