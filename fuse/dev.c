@@ -230,16 +230,28 @@ wait_readable(struct fusek_session *s, int pause_ms)
 	return !session_must_leave(s);
 }
 
-/* Retirement, see struct pool. */
+/*
+ * Retirement. excess is what the keeper saw some time ago, others may have left since: the last
+ * ones that can take a request stay, whatever it says.
+ */
 static bool
-pool_must_shrink(struct pool *pool)
+worker_must_leave(struct worker *worker)
 {
-	int excess = atomic_load(&pool->excess);
+	struct pool *pool = worker->pool;
+	struct fusek_session *s = worker->session;
 
-	while (excess > 0)
-		if (atomic_compare_exchange_weak(&pool->excess, &excess, excess - 1))
-			return true;
-	return false;
+	if (atomic_load(&pool->excess) <= 0)
+		return false;
+	mutex_lock(&s->lock);
+	worker->leaving = atomic_load(&pool->excess) > 0 &&
+			  pool->n_workers > pool->keep + pool->n_hung + pool->n_leaving;
+	pool->n_leaving += worker->leaving;
+	if (worker->leaving)
+		atomic_fetch_sub(&pool->excess, 1);
+	else
+		atomic_store(&pool->excess, 0);
+	mutex_unlock(&s->lock);
+	return worker->leaving;
 }
 
 /* One message. Bytes, 0 to try again, or -errno when the connection is over. */
@@ -317,7 +329,7 @@ fusek_dev_run(struct worker *worker)
 	struct fusek_session *s = worker->session;
 	int pause_ms = 0;
 
-	while (!session_must_leave(s) && !pool_must_shrink(worker->pool)) {
+	while (!session_must_leave(s) && !worker_must_leave(worker)) {
 		if (!worker->slot && !(worker->slot = dev_slot_get(s))) {
 			log_error("fuse", "%s: no memory for a request buffer", s->name);
 			poll(NULL, 0, 100);

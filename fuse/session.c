@@ -29,6 +29,7 @@ worker_main(void *arg)
 	list_insert(&s->finished, &worker->node);
 	worker->left = true;
 	worker->pool->n_workers--;
+	worker->pool->n_leaving -= worker->leaving;
 	if (atomic_load(&worker->hung))
 		worker->pool->n_hung--;
 	s->n_requests_retired += atomic_load(&worker->n_requests);

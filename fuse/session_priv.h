@@ -118,6 +118,7 @@ struct pool {
 	/* ruled by session->lock */
 	unsigned int n_workers;
 	unsigned int n_hung; /* of them, in a handler whose request has expired */
+	unsigned int n_leaving; /* of them, on their way out as excess */
 	unsigned int cap, keep;
 	uint64_t last_progress;
 	unsigned int starved_ticks, window_ticks;
@@ -133,6 +134,7 @@ struct worker {
 	_Atomic uint64_t n_requests;   /* written by the worker alone */
 	_Atomic bool hung;             /* its request has expired; written by the keeper */
 	bool left;                     /* is in session->finished; session->lock */
+	bool leaving;                  /* as excess, counted in pool->n_leaving; session->lock */
 	void *transport;               /* ring: what it starts with; owned by the thread */
 };
 

@@ -257,6 +257,33 @@ all_parked(struct nullfs *fs)
 	return fs->n_parks == N_BLOCKED;
 }
 
+/* After a crowd, workers go one by one while requests come singly: never the last one. */
+static void
+retirement_leaves_somebody(void **state)
+{
+	struct nullfs fs;
+	pid_t pids[N_BLOCKED];
+	struct stat st;
+
+	nullfs_start(&fs, &config);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < N_BLOCKED; i++)
+			pids[i] = start_reader(&fs, "block");
+		assert_true(eventually(many_blocked, &fs));
+		for (int i = 0; i < N_BLOCKED; i++)
+			sem_post(&fs.release);
+		for (int i = 0; i < N_BLOCKED; i++)
+			assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+		alarm(20); /* a request that nobody takes waits for ever */
+		for (int i = 0; i < 300; i++) {
+			assert_int_equal(stat(nullfs_path(&fs, "plain"), &st), 0);
+			usleep(5000);
+		}
+		alarm(0);
+	}
+	nullfs_stop(&fs);
+}
+
 static void
 parked_requests_are_answered_by_other_threads(void **state)
 {
@@ -435,6 +462,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_interrupt_ends_the_wait),
 		cmocka_unit_test(a_limit_on_threads_holds),
 		cmocka_unit_test(blocked_handlers_do_not_hold_up_others),
+		cmocka_unit_test(retirement_leaves_somebody),
 		cmocka_unit_test(parked_requests_are_answered_by_other_threads),
 		cmocka_unit_test(stop_waits_for_handlers_then_ends_the_connection),
 		cmocka_unit_test(stop_gives_up_on_a_hung_handler_after_the_drain_time),
