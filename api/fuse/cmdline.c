@@ -56,8 +56,6 @@ fapi_mountpoint_set(char **mountpoint, const char *arg)
 		fuse_log(FUSE_LOG_ERR, "fuse: invalid argument `%s'\n", arg);
 		return -1;
 	}
-	if (is_open_connection(arg))
-		return fuse_opt_add_opt(mountpoint, arg);
 	if (!realpath(arg, absolute)) {
 		fuse_log(FUSE_LOG_ERR, "fuse: bad mount point `%s': %s\n", arg, strerror(errno));
 		return -1;
@@ -71,7 +69,11 @@ cmdline_proc(void *data, const char *arg, int key, struct fuse_args *outargs)
 	struct fuse_cmdline_opts *opts = data;
 
 	(void)outargs;
-	return key == FUSE_OPT_KEY_NONOPT ? fapi_mountpoint_set(&opts->mountpoint, arg) : 1;
+	if (key != FUSE_OPT_KEY_NONOPT)
+		return 1;
+	if (!opts->mountpoint && is_open_connection(arg))
+		return fuse_opt_add_opt(&opts->mountpoint, arg);
+	return fapi_mountpoint_set(&opts->mountpoint, arg);
 }
 
 int
