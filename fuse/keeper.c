@@ -58,6 +58,8 @@ pool_shrink_locked(struct pool *pool)
 {
 	int surplus = pool->window_min_waiting - (int)pool->keep;
 
+	if (pool->window_ticks == 0) /* nothing was counted yet: a window ended just now */
+		return;
 	if (pool->queue < 0 && surplus > 0 && !atomic_load(&pool->session->ring_mode))
 		atomic_store(&pool->excess, surplus);
 	pool->window_ticks = 0;
