@@ -70,9 +70,14 @@ begin_attr(struct hl_op *o, fuse_req_t req, fuse_ino_t ino, const struct fuse_fi
 	return fi ? hl_begin_open(o, req, ino) : hl_begin_node(o, req, ino);
 }
 
-/* getattr as the answer of the request. */
+/*
+ * getattr as the answer of the request. The name of a hidden file is ours: for its users it has
+ * none, so stat(2) shows one link less (discount_hidden). Answers to changes show all links, as
+ * libfuse's do: the kernel then still lets a file be linked that was removed while open.
+ */
 static void
-end_attr(struct hl_op *o, fuse_ino_t ino, struct fuse_file_info *fi, int err)
+end_attr(struct hl_op *o, fuse_ino_t ino, struct fuse_file_info *fi, int err,
+	 bool discount_hidden)
 {
 	struct fuse *f = o->f;
 	struct stat st = {0};
@@ -86,8 +91,7 @@ end_attr(struct hl_op *o, fuse_ino_t ino, struct fuse_file_info *fi, int err)
 	}
 	mutex_lock(&f->nodes.lock);
 	n = nodes_get_locked(&f->nodes, ino);
-	/* The name of a hidden file is ours: for its users it has none. */
-	if (n && n->hidden && st.st_nlink > 0)
+	if (discount_hidden && n && n->hidden && st.st_nlink > 0)
 		st.st_nlink--;
 	if (n && f->conf.auto_cache)
 		node_seen_locked(n, &st);
@@ -103,7 +107,7 @@ hl_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct hl_op o;
 	int err = begin_attr(&o, req, ino, fi);
 
-	end_attr(&o, ino, fi, err);
+	end_attr(&o, ino, fi, err, true);
 }
 
 static NODISCARD int
@@ -152,7 +156,7 @@ hl_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
 	if (err == 0)
 		err = set_attr(&o, attr, to_set, fi);
-	end_attr(&o, ino, fi, err);
+	end_attr(&o, ino, fi, err, false);
 }
 
 void

@@ -44,7 +44,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct inode root;
 static ino_t last_ino = 1;
 static struct {
-	int offsets, plus, buffers, hard, readdir_ino;
+	int offsets, plus, buffers, hard, readdir_ino, direct;
 } options;
 
 static struct inode *
@@ -705,6 +705,7 @@ m_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 	cfg->use_ino = !options.readdir_ino;
 	cfg->readdir_ino = options.readdir_ino;
 	cfg->hard_remove = options.hard;
+	cfg->direct_io = options.direct;
 	cfg->entry_timeout = cfg->attr_timeout = cfg->negative_timeout = 0;
 	return NULL;
 }
@@ -726,6 +727,7 @@ main(int argc, char *argv[])
 		{"offsets", offsetof(__typeof__(options), offsets), 1},
 		{"plus", offsetof(__typeof__(options), plus), 1},
 		{"buffers", offsetof(__typeof__(options), buffers), 1},
+		{"direct", offsetof(__typeof__(options), direct), 1},
 		{"hard", offsetof(__typeof__(options), hard), 1},
 		{"known_ino", offsetof(__typeof__(options), readdir_ino), 1},
 		FUSE_OPT_END,
