@@ -71,10 +71,17 @@ write_zeroes(struct scsi_unit *unit, struct scsi_io *io)
 				.n_ranges = 1,
 				.nexus = io->nexus};
 
-	if (io->may_unmap && p->unmap_supported && p->unmap_zeroes &&
-	    (scsi_unit_kinds(unit) & SCSI_IO_BIT(SCSI_IO_UNMAP)))
-		return scsi_unit_io(unit, &unmap);
-	return fill(unit, io, NULL);
+	struct scsi_io flush = {.kind = SCSI_IO_FLUSH, .checked = true, .nexus = io->nexus};
+	struct scsi_result res;
+
+	if (!io->may_unmap || !p->unmap_supported || !p->unmap_zeroes ||
+	    !(scsi_unit_kinds(unit) & SCSI_IO_BIT(SCSI_IO_UNMAP)))
+		return fill(unit, io, NULL);
+	res = scsi_unit_io(unit, &unmap);
+	/* Unmapping has no flag for it. */
+	if (scsi_ok(res) && io->fua && (scsi_unit_kinds(unit) & SCSI_IO_BIT(SCSI_IO_FLUSH)))
+		res = scsi_unit_io(unit, &flush);
+	return res;
 }
 
 static size_t

@@ -22,9 +22,29 @@ is_thin(const struct scsi_lu *lu)
 /* ---------------------------------------------------------------- UNMAP */
 
 static void
-unmap_done(struct scsi_io *io, struct scsi_result res)
+unmap_flushed(struct scsi_io *io, struct scsi_result res)
 {
 	scsi_task_finish(io->ctx, res);
+}
+
+/* While the host has WCE at 0 it does not flush; programs are asked to unmap without a flag. */
+static void
+unmap_done(struct scsi_io *io, struct scsi_result res)
+{
+	struct scsi_task *task = io->ctx;
+	struct scsi_unit *unit = task->lu->unit;
+	bool can_flush = scsi_unit_kinds(unit) & SCSI_IO_BIT(SCSI_IO_FLUSH);
+
+	if (!scsi_ok(res) || !can_flush || !scsi_block_fua(task)) {
+		scsi_task_finish(task, res);
+		return;
+	}
+	*io = (struct scsi_io){.kind = SCSI_IO_FLUSH,
+			       .checked = true,
+			       .nexus = task->nexus,
+			       .complete = unmap_flushed,
+			       .ctx = task};
+	scsi_unit_submit(unit, io);
 }
 
 /* The sum of counts is below 2^32 times SCSI_UNMAP_DESCRIPTORS_MAX: no overflow. */
