@@ -229,7 +229,8 @@ dur_disk_open(struct dur_disk *d, const struct dur_params *p)
 				   .revision = "1",
 				   .ops = &ops};
 
-	*d = (struct dur_disk){.block_length = p->block_length};
+	*d = (struct dur_disk){.block_length = p->block_length,
+			       .cache_off = p->cache_off};
 	make_folder(d);
 	crashlog_reset((p->n_blocks + 1) * p->block_length);
 	choose_ops(p->fault);

@@ -42,7 +42,7 @@ struct dur_params {
 	uint32_t block_length;
 	uint64_t n_blocks;
 	bool no_cache;	  /* the host is told that there is no volatile cache */
-	bool no_own_ways; /* the unit has none but WinSpd's four operations */
+	bool cache_off;	  /* the host switches the cache off: way "SCSI engine" */
 };
 
 struct dur_disk {
@@ -50,6 +50,7 @@ struct dur_disk {
 	struct rd *rd;
 	struct scsi_unit *unit;
 	uint32_t block_length;
+	bool cache_off;
 	struct scsi_target *target;
 	struct scsi_nexus *nexus;
 	struct disk *client;

@@ -163,7 +163,7 @@ run(const struct way *way, const struct dur_params *p, unsigned n_threads, uint6
 
 	dur_disk_open(&disk, p);
 	oracle_init(&oracle, n_requests + N_THREADS, p->block_length, p->n_blocks);
-	oracle.write_through = p->no_cache;
+	oracle.write_through = p->no_cache || p->cache_off;
 	assert_int_equal(way->open(&disk), 0);
 	size_t first = crashlog_now();
 	for (unsigned i = 0; i < n_threads; i++)
@@ -195,7 +195,8 @@ expect_kept(const struct dur_params *p, unsigned n_threads)
 
 	for (size_t w = 0; w < n_ways; w++)
 		for (uint64_t seed = 1; seed <= n_seeds; seed++) {
-			if (n_threads > 1 && !ways[w].any_thread)
+			if ((n_threads > 1 && !ways[w].any_thread) ||
+			    (p->cache_off && strcmp(ways[w].name, "SCSI engine") != 0))
 				continue;
 			unsigned n =
 				run(&ways[w], p, n_threads, seed, text, sizeof(text));
@@ -232,6 +233,16 @@ without_a_cache_every_answer_is_a_promise(void **state)
 	expect_kept(&(struct dur_params){.block_length = 512,
 					 .n_blocks = N_BLOCKS,
 					 .no_cache = true},
+		    1);
+}
+
+/* By MODE SELECT */
+static void
+nor_does_it_matter_who_switched_the_cache_off(void **state)
+{
+	expect_kept(&(struct dur_params){.block_length = 512,
+					 .n_blocks = N_BLOCKS,
+					 .cache_off = true},
 		    1);
 }
 
@@ -340,6 +351,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(also_blocks_of_many_sectors),
 		cmocka_unit_test(also_from_many_threads),
 		cmocka_unit_test(without_a_cache_every_answer_is_a_promise),
+		cmocka_unit_test(nor_does_it_matter_who_switched_the_cache_off),
 		cmocka_unit_test(a_disk_that_breaks_its_word_is_caught),
 		cmocka_unit_test(what_fails_is_not_promised),
 		cmocka_unit_test(a_disk_that_forgets_is_caught),

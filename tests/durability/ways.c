@@ -1,4 +1,5 @@
 /* How requests come to the disk: from the block seam to sockets. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,6 +147,25 @@ engine_run(struct dur_disk *d, const struct dur_request *r, uint8_t *data)
 	return is_right(r, reply.res.status, reply.res.key);
 }
 
+/* SBC-3 6.4.5, caching mode page: the same as it is, without WCE. */
+static int
+switch_cache_off(struct dur_disk *d)
+{
+	static const uint8_t sense[6] = {0x1A, 0x08, 0x08, 0, 24};
+	static const uint8_t select[6] = {0x15, 0x10, 0, 0, 24};
+	uint8_t page[24] = {0};
+	struct scsi_fake_reply r = scsi_fake_run_at(d->nexus, 0, sense, sizeof(sense), NULL, 0,
+						    page, sizeof(page));
+
+	if (!scsi_ok(r.res) || r.n_in != sizeof(page))
+		return -EIO;
+	memset(page, 0, 4);
+	page[4] &= 0x3F; /* PS and SPF */
+	page[6] &= (uint8_t)~0x04;
+	r = scsi_fake_run_at(d->nexus, 0, select, sizeof(select), page, sizeof(page), NULL, 0);
+	return scsi_ok(r.res) ? 0 : -EIO;
+}
+
 static int
 engine_open(struct dur_disk *d)
 {
@@ -165,7 +185,7 @@ engine_open(struct dur_disk *d)
 		err = scsi_nexus_create(d->target, &p, &d->nexus);
 	for (int i = 0; err == 0 && i < 4; i++)
 		(void)scsi_fake_run_at(d->nexus, 0, test_unit_ready, 6, NULL, 0, NULL, 0);
-	return err;
+	return err == 0 && d->cache_off ? switch_cache_off(d) : err;
 }
 
 static void
