@@ -16,6 +16,7 @@ complete -c userdrive -n __fish_use_subcommand -a info -d 'show what is known of
 complete -c userdrive -n __fish_use_subcommand -a stop -d 'finish what is under way, then unmount or detach'
 complete -c userdrive -n __fish_use_subcommand -a detach -d 'end a disk that nobody uses'
 complete -c userdrive -n __fish_use_subcommand -a resize -d 'change the size of a disk while it is used'
+complete -c userdrive -n __fish_use_subcommand -a fuse-run -d 'run a FUSE program with our libfuse'
 complete -c userdrive -n __fish_use_subcommand -a doctor -d 'find drives whose program died or hangs'
 complete -c userdrive -n __fish_use_subcommand -a version -d 'show the version'
 complete -c userdrive -n __fish_use_subcommand -a help -d 'show how a command is used'

@@ -21,7 +21,7 @@ struct command {
 };
 
 extern const struct command command_mount, command_attach, command_list, command_info,
-	command_stop, command_detach, command_resize, command_doctor;
+	command_stop, command_detach, command_resize, command_fuse_run, command_doctor;
 
 void usage_error(const struct command *command, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -26,7 +26,8 @@ static const struct command command_help = {
 
 static const struct command *const commands[] = {
 	&command_mount,	 &command_attach, &command_list,   &command_info,    &command_stop,
-	&command_detach, &command_resize, &command_doctor, &command_version, &command_help,
+	&command_detach, &command_resize, &command_fuse_run, &command_doctor, &command_version,
+	&command_help,
 };
 
 static const struct command *
@@ -129,7 +130,8 @@ main(int argc, char **argv)
 	if (!command)
 		return EXIT_USAGE;
 	/* What follows the name of a drive program is for that program. */
-	bool has_program = command == &command_mount || command == &command_attach;
+	bool has_program = command == &command_mount || command == &command_attach ||
+			   command == &command_fuse_run;
 	int own = has_program && argc > 3 ? 3 : argc;
 	for (int i = 2; i < own; i++)
 		if (is_help(argv[i])) {
