@@ -1,8 +1,10 @@
 #!/bin/sh
 # A public header compiles alone, in every language and with every compiler that users have.
-# usage: test-header.sh INCLUDE_DIR HEADER
+# usage: test-header.sh INCLUDE_DIR HEADER [COMPILER_OPTION ...]
 set -u
 include=$1 header=$2
+shift 2
+options=$*
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 printf '#include "%s"\n#include "%s"\nint main(void) { return 0; }\n' "$header" "$header" >"$tmp/t.c"
@@ -14,7 +16,7 @@ try() {
 	shift 2
 	command -v "$compiler" >/dev/null 2>&1 || return 0
 	tried=$((tried + 1))
-	"$compiler" "$@" -Wall -Wextra -Werror -I"$include" -c "$tmp/$source" -o "$tmp/t.o" && return 0
+	"$compiler" "$@" -Wall -Wextra -Werror $options -I"$include" -c "$tmp/$source" -o "$tmp/t.o" && return 0
 	echo "FAIL: $header: $compiler $*"
 	failed=1
 }
