@@ -512,8 +512,8 @@ hl_fs_copy_file_range(struct fuse_fs *fs, const char *path_in, struct fuse_file_
 	FS_INFO(fs, fi_in);
 	FS_INFO(fs, fi_out);
 
-	return FS_CALL(fs, copy_file_range, path_in, path_in, fi_in_theirs, off_in, path_out, fi_out_theirs,
-		       off_out, len, flags);
+	return FS_CALL(fs, copy_file_range, path_in, path_in, fi_in_theirs, off_in, path_out,
+		       fi_out_theirs, off_out, len, flags);
 }
 
 off_t

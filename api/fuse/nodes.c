@@ -70,7 +70,7 @@ nodes_child_locked(struct nodes *t, uint64_t parent, const char *name)
 }
 
 static uint64_t
-next_id(struct nodes *t)
+next_id(struct nodes *t) REQUIRES(&t->lock)
 {
 	do {
 		if (++t->last_id == 0)
@@ -223,6 +223,7 @@ nodes_fini(struct nodes *t)
 
 static NODISCARD int
 child_create(struct nodes *t, struct node *dir, const char *name, struct node **ret_node)
+	REQUIRES(&t->lock)
 {
 	struct node *n = node_create(t, next_id(t));
 	int err;
@@ -300,6 +301,7 @@ nodes_remove(struct nodes *t, uint64_t parent, const char *name)
 
 static NODISCARD int
 rename_locked(struct nodes *t, struct node *n, struct node *to, const char *to_name)
+	REQUIRES(&t->lock)
 {
 	struct node *over = child_of(t, to, to_name), *parent;
 	int err;
@@ -339,7 +341,7 @@ nodes_rename(struct nodes *t, uint64_t from, const char *from_name, uint64_t to,
 }
 
 static NODISCARD int
-exchange_locked(struct nodes *t, struct node *a, struct node *b)
+exchange_locked(struct nodes *t, struct node *a, struct node *b) REQUIRES(&t->lock)
 {
 	CLEANUP(free_ptr) char *a_name = strdup(a->name), *b_name = strdup(b->name);
 	struct node *a_dir = a->parent, *b_dir = b->parent;
