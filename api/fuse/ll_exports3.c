@@ -23,6 +23,9 @@ FAPI_EXPORT int fapi_session_loop_mt_v312(struct fuse_session *se, struct fuse_l
 FAPI_EXPORT int fapi_session_custom_io_v30(struct fuse_session *se, const struct fuse_custom_io *io,
 					   int fd);
 
+FAPI_EXPORT int fuse_session_custom_io_30(struct fuse_session *se, const struct fuse_custom_io *io,
+					  int fd);
+
 struct fuse_session *
 fuse_session_new(struct fuse_args *args, const struct fuse_lowlevel_ops *op, size_t op_size,
 		 void *userdata)
@@ -75,3 +78,9 @@ fapi_session_custom_io_v30(struct fuse_session *se, const struct fuse_custom_io 
 	return fuse_session_custom_io_317(se, io, offsetof(struct fuse_custom_io, clone_fd), fd);
 }
 FAPI_SYMVER(fapi_session_custom_io_v30, "fuse_session_custom_io@@FUSE_3.0");
+
+int
+fuse_session_custom_io_30(struct fuse_session *se, const struct fuse_custom_io *io, int fd)
+{
+	return fapi_session_custom_io_v30(se, io, fd);
+}

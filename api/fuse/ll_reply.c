@@ -91,7 +91,7 @@ put_entry(const struct fuse_entry_param *e, struct fuse_entry_out *ret_entry)
 static struct fuse_open_out
 open_out(fuse_req_t req, const struct fuse_file_info *theirs)
 {
-	struct fuse_file_info store;
+	struct fuse_file_info store = {.flags = 0}; /* backing_id is not in older layouts */
 	const struct fuse_file_info *fi = fapi_file_info_read(req->se->layout, &store, theirs);
 	struct fuse_open_out out = {.fh = fi->fh};
 
