@@ -3,7 +3,6 @@
  * compare it with what they were built for.
  */
 #include "api/fuse/layout.h"
-#include "fuse/protocol.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -35,11 +34,4 @@ fuse_pkgversion(void)
 {
 	pthread_once(&pkgversion_once, pkgversion_write);
 	return pkgversion;
-}
-
-void
-fuse_lowlevel_version(void)
-{
-	printf("using FUSE kernel interface version %d.%d\n", FUSE_KERNEL_VERSION,
-	       FUSE_KERNEL_MINOR_VERSION);
 }

@@ -45,7 +45,8 @@ vec_init(union vec *vec, const struct fapi_layout *layout, size_t n, const size_
 
 		buf->size = sizes[i];
 		buf->mem = mem;
-		mem += sizes[i];
+		if (mem)
+			mem += sizes[i];
 	}
 }
 
