@@ -181,7 +181,7 @@ fapi_help_highlevel(void)
 		{ "-o entry_timeout=T", "seconds that a name is valid (1.0)" },
 		{ "-o negative_timeout=T", "seconds that a missing name is missing (0.0)" },
 		{ "-o attr_timeout=T", "seconds that attributes are valid (1.0)" },
-		{ "-o ac_attr_timeout=T", "seconds that auto_cache trusts attributes (attr_timeout)" },
+		{ "-o ac_attr_timeout=T", "the same, for auto_cache (attr_timeout)" },
 		{ "-o noforget", "never forget a node" },
 		{ "-o remember=T", "remember nodes for T seconds (0)" },
 		{ "-o intr", "requests can be interrupted" },

@@ -1,8 +1,8 @@
 /*
  * Layouts of the structures that programs and the library share.
  *
- * Every release of libfuse 3 until 3.17 put struct fuse_file_info, fuse_config and fuse_buf together
- * a little differently under one SONAME. The core knows one layout, that of our own headers
+ * Releases of libfuse 3 before 3.17 put struct fuse_file_info, fuse_config and fuse_buf together a
+ * little differently under one SONAME. The core knows one layout, that of our own headers
  * (include/fuse3, "ours"); programs have theirs. Which one that is:
  *
  *	- programs that tell their version (fuse_*_versioned): fapi_layout_of_version

@@ -158,7 +158,8 @@ static const struct fuse_opt pool[] = {
 
 static const char *const words[] = {
 	"-x", "-xvalue", "-x", "-n", "-n5", "-n=6", "-n99999999999", "--long=abc", "--long", "--",
-	"-", "", "-o", "-o", "-o", "-ofoo", "-ofoo,bar=3", "-ofoo=bar,foo=7", "-obar=18446744073709551615",
+	"-", "", "-o", "-o", "-o", "-ofoo", "-ofoo,bar=3", "-ofoo=bar,foo=7",
+	"-obar=18446744073709551615",
 	"foo,foo=x", "foo\\,bar", "bar=1,big=-5,oct=0755", "hex=0xff,hex=ff", "a=b=c,a=b", "bar x",
 	"bar ", "c=abcdef", "c=", "foo=", "foo=\\054comma", "foo=\\0", "foo=\\400,debug", "x\\",
 	"debug,,ro", ",", ",,", "unknown=1,allow_other", "mount/point", "/mnt", "-h", "--help",
@@ -275,7 +276,7 @@ static void
 run_conn(struct library *lib, struct record *record, int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	/* readdirplus and its automatic form are on, as in a real connection: the original documents
+	/* readdirplus and its automatic form are on, as in a real connection: the original says
 	 * that the options switch them on, but they only switch off */
 	struct conn conn = { .common = { 7, 31, 131072, 0, 4096, 0x7ffffff, 0x6a5f, 12, 9, 1 } };
 	void *opts;
@@ -344,7 +345,8 @@ compare(int number, struct record *a, struct record *b, int argc, char **argv,
 static const char *const cmd_words[] = {
 	"-f", "-d", "-s", "-h", "-V", "--help", "--version", "-odebug", "-o", "/", "/tmp",
 	"/usr/../tmp", "/nowhere/at/all", "-ofsname=a", "-osubtype=b", "-oclone_fd", "/dev/fd/3",
-	"/dev/fd/3x", "-omax_threads=3,max_idle_threads=4", "-omax_threads=x", "ro", "-oallow_other",
+	"/dev/fd/3x", "-omax_threads=3,max_idle_threads=4", "-omax_threads=x", "ro",
+	"-oallow_other",
 	"--", "-omax_write=4096", "-omax_readahead=7,max_background=8,congestion_threshold=9",
 	"-osync_read,async_read,atomic_o_trunc", "-ono_remote_lock", "-ono_remote_flock",
 	"-ono_remote_posix_lock,no_splice_read,splice_move", "-osplice_write,time_gran=1000",

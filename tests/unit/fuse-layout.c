@@ -42,8 +42,8 @@ static const struct file_info_row file_info_rows[] = {
 struct config_row {
 	const char *release;
 	size_t size;
-	int auto_cache, no_rofd_flush, ac_set, ac_timeout, nullpath_ok, parallel, show_help, modules,
-		debug;
+	int auto_cache, no_rofd_flush, ac_set, ac_timeout, nullpath_ok, parallel, show_help,
+		modules, debug;
 };
 
 static const struct config_row config_rows[] = {

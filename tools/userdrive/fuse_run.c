@@ -78,8 +78,8 @@ run(int argc, char **argv)
 		}
 	}
 	if (!library_folder(folder)) {
-		fprintf(stderr, "userdrive: our libfuse is not installed; it is a component of its own"
-				" (meson install --tags libfuse)\n");
+		fprintf(stderr, "userdrive: our libfuse is not installed; it is a component of its"
+				" own (meson install --tags libfuse)\n");
 		return EXIT_FAILED;
 	}
 	if (print) {
@@ -104,7 +104,7 @@ const struct command command_fuse_run = {
 	.name = "fuse-run",
 	.arguments = "[--layout VERSION] PROGRAM [ARGUMENTS]",
 	.summary = "run a FUSE program with our libfuse",
-	.help = "  --layout VERSION  the release of libfuse 3 whose headers PROGRAM was built with, if\n"
+	.help = "  --layout VERSION  the release of libfuse 3 that PROGRAM was built for, if\n"
 		"                    it is not this system's: 3.10.5, 3.14.0, 3.16.2, ...\n"
 		"  --print-folder    where our libraries are (for LD_LIBRARY_PATH)\n"
 		"\nThe exit code is PROGRAM's; 127: there is none, 126: it cannot be run.\n"
