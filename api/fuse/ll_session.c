@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 static int
 take_option(void *data, const char *arg, int key, struct fuse_args *outargs)
 {
@@ -63,8 +65,11 @@ fuse_session_new_versioned(struct fuse_args *args, const struct fuse_lowlevel_op
 	mutex_init(&se->lock);
 	sem_init(&se->finish, 0, 0);
 	list_init(&se->retrieves);
-	if (take_arguments(se, args) == 0)
+	if (take_arguments(se, args) == 0) {
+		/* The program's standard error is its own: what starts and ends is not said there. */
+		log_set_level(se->debug ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
 		return se;
+	}
 	fuse_session_destroy(se);
 	return NULL;
 }
