@@ -10,7 +10,7 @@ offers() {
 		COMP_WORDS=(userdrive "$@"); COMP_CWORD=$#; _userdrive; printf "%s\n" "${COMPREPLY[@]}"' - "$top" "$@" 2>&1 |
 		sort | tr '\n' ' '
 }
-check "commands" test "$(offers '')" = "--help --version attach detach doctor help info list mount resize stop version "
+check "commands" test "$(offers '')" = "--help --version attach detach doctor fuse-run help info list mount resize stop version "
 check "the beginning of a command" test "$(offers 'do')" = "doctor "
 check "help of commands" test "$(offers help 'st')" = "stop "
 for command in list info stop attach detach resize doctor version; do

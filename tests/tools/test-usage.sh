@@ -10,7 +10,7 @@ expect 0 "--help" "$userdrive" --help
 expect 0 "-h" "$userdrive" -h
 expect 1 "without a word: how it is used" "$userdrive"
 check "on standard error" says err '^usage: '
-for command in mount attach list info stop detach resize doctor version help; do
+for command in mount attach list info stop detach resize fuse-run doctor version help; do
 	expect 0 "help $command" "$userdrive" help "$command"
 	check "help $command has usage" says out "^usage: userdrive $command"
 	check "help $command has an example" says out '^Examples?:'
