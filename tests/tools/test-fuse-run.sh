@@ -12,7 +12,7 @@ expect() { # description, expected, actual
 }
 
 folder=$("$userdrive" fuse-run --print-folder) || { echo "no folder"; exit 1; }
-for library in libfuse.so.2 libfuse3.so.3 libfuse3.so.4; do
+for library in libfuse3.so.3 libfuse3.so.4; do
 	[ -r "$folder/$library" ] || { echo "FAIL: no $folder/$library"; failed=1; }
 done
 unset LD_LIBRARY_PATH

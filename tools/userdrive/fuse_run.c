@@ -111,7 +111,7 @@ const struct command command_fuse_run = {
 		"A set-user-ID program cannot be told where its libraries are.\n"
 		"\nExamples:\n"
 		"  userdrive fuse-run sshfs host:/srv /mnt/srv\n"
-		"  userdrive fuse-run bindfs -f /srv/data /mnt/data\n"
+		"  userdrive fuse-run squashfuse -f image.squashfs /mnt/image\n"
 		"  userdrive fuse-run --layout 3.16.2 ./my-filesystem /mnt/x\n",
 	.run = run,
 };
