@@ -6,7 +6,7 @@
 # usage: fuse-ll-model.sh PROGRAM FSMODEL LIBRARY_DIR one|many|late TRANSPORT
 set -uo pipefail
 
-program=$1 fsmodel=$2 libs=$3 mode=$4 transport=$5
+program=$(realpath "$1") fsmodel=$(realpath "$2") libs=$3 mode=$4 transport=$5
 skip() { echo "skip: $*"; exit 77; }
 fail() { echo "FAILED: $*"; exit 1; }
 [ "$(id -u)" = 0 ] || skip "the model changes owners: root"
@@ -35,7 +35,7 @@ cd "$work"
 LD_LIBRARY_PATH=$libs timeout -s KILL 100 "$program" back1 drive "$mode" \
 	-o "transport=$transport" &
 ours=$!
-timeout -s KILL 100 "$program" back2 ref one &
+env -u LD_LIBRARY_PATH timeout -s KILL 100 "$program" back2 ref one &
 theirs=$!
 mounted() { grep -q " $work/$1 " /proc/self/mountinfo; }
 for _ in $(seq 100); do
