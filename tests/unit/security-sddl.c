@@ -27,8 +27,8 @@ test_round_trips(void **state)
 		"D:(OA;CI;RPWP;;;WD)",
 		"D:(OA;;CR;00299570-246d-11d0-a768-00aa006e0529;;WD)",
 		"D:(OD;;WP;;bf967a86-0de6-11d0-a285-00aa003049e2;S-1-22-1-0)(A;;FA;;;WD)",
-		"S:(OU;SA;WP;00299570-246d-11d0-a768-00aa006e0529;"
-		"bf967a86-0de6-11d0-a285-00aa003049e2;BA)",
+		("S:(OU;SA;WP;00299570-246d-11d0-a768-00aa006e0529;"
+		 "bf967a86-0de6-11d0-a285-00aa003049e2;BA)"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
