@@ -29,7 +29,7 @@ try() {
 
 # A sanitized library wants its program built likewise.
 if nm -D "$lib" | grep -qE '__(asan|tsan|ubsan)_'; then
-	echo "the library is sanitized"
+	echo "skip: the library is sanitized, programs are not"
 	exit 77
 fi
 for c in gcc clang; do

@@ -18,7 +18,7 @@ sys.exit(1 if missing else 0)
 PY
 
 if nm -D "$lib" 2>/dev/null | grep -qE '__(asan|tsan|ubsan)_'; then
-	echo "the library is sanitized"
+	echo "skip: the library is sanitized, programs are not"
 	exit 77
 fi
 tmp=$(mktemp -d)

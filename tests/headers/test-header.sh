@@ -33,7 +33,7 @@ for wide in "" -fshort-wchar; do
 	done
 done
 if [ $tried -eq 0 ]; then
-	echo "no compiler found"
+	echo "skip: no compiler found"
 	exit 77
 fi
 exit $failed
